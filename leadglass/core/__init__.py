@@ -1,0 +1,1 @@
+"""Nouns, ports, error codes and limits. Imports the standard library only."""

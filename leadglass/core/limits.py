@@ -1,0 +1,52 @@
+"""Bounds on what a peer may make us do. Each is a named constant with its reason; leniency never lifts one."""
+
+from __future__ import annotations
+
+KIB = 1024
+MIB = 1024 * KIB
+
+# --- association (PS3.8) ---
+MAX_PDU_LENGTH = 256 * KIB  # offered to peers: five P-DATA-TF hold a CT slice; one buffer of this size per association
+MAX_ASSOCIATE_PDU_LENGTH = (
+    256 * KIB
+)  # 128 contexts with long syntax lists stay below 64 KiB; user identity may add 64 KiB
+MAX_PRESENTATION_CONTEXTS = 128  # odd identifiers 1..255 (PS3.8 9.3.2.2)
+MAX_TRANSFER_SYNTAXES_PER_CONTEXT = 128  # more than the standard registers
+MAX_USER_IDENTITY_FIELD = 16 * KIB  # a large SAML assertion or JWT; longer ones are refused, not stored
+ARTIM_SECONDS = 15.0  # PS3.8 9.1.5: time for a peer to send its request or to close
+PDU_DEADLINE_SECONDS = 30.0  # absolute, from a PDU's first byte to its last: a dripping peer is cut off
+MESSAGE_MINIMUM_RATE = 2 * KIB  # bytes/s averaged over a message after MESSAGE_GRACE_SECONDS
+MESSAGE_GRACE_SECONDS = 60.0  # before the minimum rate is asked for: modalities that acquire while they send
+IDLE_TIMEOUT_SECONDS = 30 * 60.0  # between messages: ultrasound keeps one association for an examination
+
+# --- DIMSE (PS3.7) ---
+MAX_COMMAND_SET_LENGTH = 64 * KIB  # a Failed SOP Instance UID List is in the data set, so commands are short
+MAX_IDENTIFIER_LENGTH = 16 * MIB  # a C-FIND/C-MOVE identifier: a list of 100,000 UIDs is 6.5 MB
+
+# --- data sets (PS3.5) ---
+MAX_HEADER_BYTES = 16 * MIB  # everything before pixel data that the scan may look at
+MAX_NESTING = 64  # sequences within sequences; structured reports stay below 20
+MAX_ELEMENTS = 1_000_000  # elements in one data set, nested ones included
+MAX_ITEMS = 500_000  # items in one data set: an enhanced CT of 100,000 frames has one per frame and macro
+MAX_FRAGMENTS = 2_000_000  # encapsulated pixel data fragments
+MAX_INDEXED_VALUE = 64 * KIB  # a longer value of an indexed attribute is kept in the object, not in the catalog
+MAX_INFLATED_HEADER = 32 * MIB  # what a deflated data set may inflate to while its header is looked for
+MAX_UID_LENGTH = 64  # PS3.5 9.1
+
+# --- storage ---
+CHUNK_SIZE = 64 * KIB  # plaintext of one AES-GCM chunk
+SMALL_RECORD = 8 * MIB  # up to here an instance is appended whole to a shared segment; above it gets its own
+SEGMENT_SIZE = 128 * MIB  # preallocated; a shared segment is sealed when it is full
+INGEST_BUFFER_BUDGET = 96 * MIB  # ciphertext waiting in memory, all associations together
+INGEST_BUFFER_WAIT_SECONDS = 20.0  # back-pressure before 0xA700
+
+# --- queries ---
+DEFAULT_QUERY_LIMIT = 10_000  # answers to one query unless the device says otherwise
+MAX_UID_LIST = 100_000  # UIDs in one key
+PENDING_INTERVAL_SECONDS = 5.0  # a C-MOVE pending answer at least this often
+CONNECT_TIMEOUT_SECONDS = 25.0  # an unreachable destination is reported within 30 s
+
+# --- connections ---
+MAX_ASSOCIATIONS = 256  # in all
+RESERVED_FOR_DEVICES = 64  # of which only callers from an enrolled device's networks may take these
+MAX_UNKNOWN_PER_ADDRESS = 16  # connections of one address before its device is known

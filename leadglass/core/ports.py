@@ -1,0 +1,352 @@
+"""Ports: what services need of the rooms below them, and of the doors. A port's comment is its contract, and one
+suite under tests/contracts/ proves every implementation of it.
+
+Unless a method says otherwise it is synchronous, may block, is called off the event loop and may be called from
+several threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from leadglass.core.attributes import AttributeSet
+from leadglass.core.device import Device
+from leadglass.core.events import JournalEvent
+from leadglass.core.identity import InstanceIdentity, KeyScope
+from leadglass.core.query import FindPage, Query, Selection
+from leadglass.core.records import Damage, InstanceEntry, Location, RecordTrailer, ReplayMark, StoredInstance
+
+# --- vault -----------------------------------------------------------------------------------------------------
+
+
+class StudyKey(Protocol):
+    """An opened study key. Its bytes stay inside the vault."""
+
+    @property
+    def key_id(self) -> bytes:
+        """16 random bytes that name the key in record headers and in the ring."""
+        ...
+
+
+class SealedRecord(Protocol):
+    """A record that is complete in memory (or in a segment of its own) and not yet durable."""
+
+    @property
+    def size(self) -> int:
+        """Bytes it will take in a segment."""
+        ...
+
+
+class RecordWriter(Protocol):
+    """Encrypts one record as its bytes arrive. Never blocks, except `spill` and, for spilled records, `finish`."""
+
+    @property
+    def buffered(self) -> int:
+        """Bytes held in memory and not yet spilled."""
+        ...
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Take more of the data set; the buffer may be reused when this returns."""
+        ...
+
+    def spill(self) -> None:
+        """Write what is buffered into a segment of the record's own (blocking; for records over SMALL_RECORD)."""
+        ...
+
+    def digest(self) -> bytes:
+        """BLAKE3-256 of the data set bytes so far."""
+        ...
+
+    def finish(self, trailer: RecordTrailer) -> SealedRecord:
+        """End the record. After it the writer is spent."""
+        ...
+
+    def abort(self) -> None:
+        """Forget the record; nothing of it becomes visible. Safe to call at any time, again too."""
+        ...
+
+
+class RecordReader(Protocol):
+    """One stored record, opened and authenticated: its identity was compared with the one asked for."""
+
+    @property
+    def trailer(self) -> RecordTrailer: ...
+
+    @property
+    def data_set_length(self) -> int: ...
+
+    def read(self, start: int, length: int) -> bytes:
+        """Data set bytes [start, start+length), cut at the end. LeadglassError DAMAGED if they do not authenticate."""
+        ...
+
+    def chunks(self) -> Iterator[bytes]:
+        """The whole data set in order, in pieces of at most a few MiB, each authenticated before it is given."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayedRecord:
+    """A good record met while a segment is replayed. `end` is the offset behind it."""
+
+    location: Location
+    key_id: bytes
+    end: int
+    reader: RecordReader
+
+
+class Vault(Protocol):
+    """Bytes at rest."""
+
+    def known_key(self, scope: KeyScope) -> StudyKey | None:
+        """The study key of `scope` if it exists and is in memory. Never blocks."""
+        ...
+
+    def obtain_key(self, scope: KeyScope) -> StudyKey:
+        """The study key of `scope`, made and synced in both copies of the ring first if it is new; once, however
+        many ask together."""
+        ...
+
+    def begin(self, key: StudyKey) -> RecordWriter:
+        """A writer for a new record under `key`, with a fresh salt. Never blocks."""
+        ...
+
+    def append(self, records: Sequence[SealedRecord]) -> list[Location]:
+        """Write records, in order, to this process's segment (spilled ones are in place already). Not yet durable.
+        On a failed write the segment is given up and LeadglassError OUT_OF_RESOURCES is raised: none of `records`
+        counts. Called from one thread only."""
+        ...
+
+    def sync(self) -> list[ReplayMark]:
+        """Make all that was appended durable (fdatasync); the marks behind it, one per segment touched since the
+        last sync. On failure the segment is given up and LeadglassError OUT_OF_RESOURCES raised. One thread only."""
+        ...
+
+    def open(self, location: Location, identity: InstanceIdentity) -> RecordReader:
+        """The record at `location`. NOT_FOUND if its segment is gone, DAMAGED if it does not authenticate or is of
+        another instance."""
+        ...
+
+    def segments(self) -> list[str]:
+        """Names of all segments that can be replayed now: those of living writers are left out."""
+        ...
+
+    def replay(self, segment: str, offset: int) -> Iterator[ReplayedRecord | Damage]:
+        """Records of `segment` from `offset` (0: its start) on. A bad stretch with a good record anywhere behind it
+        is Damage; a tail with nothing good behind it ends the segment."""
+        ...
+
+    def adopt(self, segment: str) -> ReplayMark:
+        """Seal a dead writer's segment behind its last good record; the final mark."""
+        ...
+
+    def close(self) -> None:
+        """Seal this process's segment and let go of everything."""
+        ...
+
+
+# --- index -----------------------------------------------------------------------------------------------------
+
+
+class AddOutcome(Enum):
+    """What became of an entry."""
+
+    ADDED = "added"
+    VERSION = "version"  # another object has this SOP Instance UID: kept, not served, listed under conflicts
+    KNOWN = "known"  # this very location is in the catalog already (replay)
+
+
+class Catalog(Protocol):
+    """What is known of the stored instances; derived, rebuilt by `reindex`."""
+
+    def add(self, entries: Sequence[InstanceEntry], marks: Sequence[ReplayMark]) -> list[AddOutcome]:
+        """Add entries and replay marks in one transaction. One thread only. OUT_OF_RESOURCES if it cannot."""
+        ...
+
+    def lookup(self, sop_instance_uid: str) -> StoredInstance | None:
+        """The served version of an instance, in the trash or not. A point look-up, allowed on the event loop."""
+        ...
+
+    def is_trashed(self, sop_instance_uid: str) -> bool:
+        """Whether the served version lies in the trash."""
+        ...
+
+    def versions(self, sop_instance_uid: str) -> list[StoredInstance]:
+        """All versions, the served one first."""
+        ...
+
+    def find(self, query: Query) -> FindPage:
+        """Entities that match, with every requested return key that is supported; trash left out."""
+        ...
+
+    def select(self, selection: Selection) -> list[StoredInstance]:
+        """The served instances of a selection, in order of study, series, instance number."""
+        ...
+
+    def studies_of(self, selection: Selection) -> list[str]:
+        """Study Instance UIDs that a selection touches, trashed ones too."""
+        ...
+
+    def set_trashed(self, study_uid: str, trashed: bool) -> int:
+        """Hide or show a study (derived from state); how many instances it has."""
+        ...
+
+    def conflicts(self) -> list[Mapping[str, str | int]]:
+        """Unserved versions, and studies known with two patients."""
+        ...
+
+    def marks(self) -> dict[str, ReplayMark]:
+        """Replay marks by segment."""
+        ...
+
+    def statistics(self) -> Mapping[str, int]:
+        """Counts: patients, studies, series, instances, versions, trashed studies, bytes."""
+        ...
+
+    def instances(self) -> Iterator[StoredInstance]:
+        """Every version of every instance, trash too, by segment and offset (for `check`)."""
+        ...
+
+    def clear(self) -> None:
+        """Forget everything (before `reindex`)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TrashedStudy:
+    """A decision: a study was put into the trash. Times are nanoseconds since the epoch, UTC."""
+
+    study_uid: str
+    trashed_at: int
+    principal: str
+    reason: str
+
+
+class State(Protocol):
+    """Decisions; truth. Durable (synchronous=FULL) when a method returns."""
+
+    def rights_epoch(self) -> int:
+        """A number that changes whenever a right may have changed. A point look-up."""
+        ...
+
+    def devices(self) -> list[Device]: ...
+
+    def device(self, name: str) -> Device | None: ...
+
+    def put_device(self, device: Device) -> None: ...
+
+    def remove_device(self, name: str) -> bool: ...
+
+    def put_trash(self, entry: TrashedStudy) -> None: ...
+
+    def remove_trash(self, study_uid: str) -> bool: ...
+
+    def trash(self) -> list[TrashedStudy]: ...
+
+    def setting(self, name: str) -> str | None:
+        """A small decision kept by name (recovery kit tested, CA certificate, ...)."""
+        ...
+
+    def put_setting(self, name: str, value: str) -> None: ...
+
+
+# --- journal ---------------------------------------------------------------------------------------------------
+
+
+class Journal(Protocol):
+    """The audit trail."""
+
+    def record(self, event: JournalEvent, *, durable: bool = False) -> None:
+        """Append an event. With `durable`, it is on disk when this returns; UNAVAILABLE if it cannot be. Without,
+        it is written within a second by the journal's own thread and this never blocks."""
+        ...
+
+    @property
+    def writable(self) -> bool:
+        """False once a write has failed: reads, exports and deletes then stop, stores go on."""
+        ...
+
+
+# --- sandbox ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PixelDescription:
+    """What a decoder must be told of the pixels (image pixel module, C.7.6.3)."""
+
+    transfer_syntax_uid: str
+    rows: int
+    columns: int
+    samples_per_pixel: int
+    bits_allocated: int
+    bits_stored: int
+    pixel_representation: int
+    photometric_interpretation: str
+    planar_configuration: int
+    number_of_frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedFrame:
+    """One frame as native little-endian bytes, colour by pixel (planar configuration 0)."""
+
+    pixels: bytes
+    photometric_interpretation: str
+
+
+class PixelDecoder(Protocol):
+    """Decodes hostile pixels where nothing can be stolen. One job serves one study for one principal."""
+
+    def decode(self, description: PixelDescription, frames: Sequence[bytes]) -> Iterator[DecodedFrame]:
+        """Each encapsulated frame, decoded. CANNOT_CONVERT if the codec fails, dies, or takes too long."""
+        ...
+
+
+# --- doors -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SubOperation:
+    """How one C-STORE sub-operation ended: its DIMSE status (0x0000, 0xBxxx warning, else failure)."""
+
+    sop_instance_uid: str
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingDataSet:
+    """A data set on its way out, in the transfer syntax that was agreed on."""
+
+    transfer_syntax_uid: str
+    chunks: AsyncIterator[bytes]
+
+
+class OutgoingSource(Protocol):
+    """Opens stored instances for sending; async, on the event loop, blocking work done in threads."""
+
+    async def open(self, stored: StoredInstance, accepted: Sequence[str]) -> OutgoingDataSet:
+        """The instance in the first fitting syntax of `accepted`: as stored if it is among them, else converted.
+        CANNOT_CONVERT if none fits, DAMAGED or NOT_FOUND if it cannot be read. Errors come before the first byte
+        wherever they can be known."""
+        ...
+
+
+class Sender(Protocol):
+    """Sends instances to an enrolled device (C-MOVE, forwarding). Implemented by scp over net; async."""
+
+    def send(
+        self,
+        destination: Device,
+        instances: Sequence[StoredInstance],
+        source: OutgoingSource,
+        *,
+        originator: str = "",
+        originator_message_id: int = 0,
+    ) -> AsyncIterator[SubOperation]:
+        """Send in order; one result per instance, as it ends. DESTINATION_UNREACHABLE if no association can be had.
+        Closing the iterator ends the sending. `originator` is the Move Originator AE Title."""
+        ...

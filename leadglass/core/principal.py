@@ -1,0 +1,51 @@
+"""Who acts. Every public function of services takes a Principal first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Right(Enum):
+    """What somebody may do. Devices hold the first six; the others belong to people and programs."""
+
+    ECHO = "echo"
+    STORE = "store"
+    FIND = "find"
+    RETRIEVE = "retrieve"
+    COMMIT = "commit"
+    RECEIVE = "receive"
+    DELETE = "delete"
+    ADMINISTER = "administer"
+    READ_JOURNAL = "read-journal"
+
+
+DEVICE_RIGHTS = (Right.ECHO, Right.STORE, Right.FIND, Right.RETRIEVE, Right.COMMIT, Right.RECEIVE)
+
+
+class PrincipalKind(Enum):
+    """How a principal proved who it is."""
+
+    DEVICE = "device"  # enrolled, matched by address, title and (where bound) certificate
+    OPERATOR = "operator"  # a person with the archive's home and master key, at the command line
+    SYSTEM = "system"  # the archive itself: replay, jobs
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who acts, from where, with which rights. `name` is a device's name, an operating-system account or a job."""
+
+    kind: PrincipalKind
+    name: str
+    rights: frozenset[Right]
+    address: str = ""
+    ae_title: str = ""
+    secured: bool = False
+    institution: str = ""
+
+    def may(self, right: Right) -> bool:
+        """Whether `right` is among the principal's rights."""
+        return right in self.rights
+
+
+SYSTEM = Principal(PrincipalKind.SYSTEM, "leadglass", frozenset(Right))

@@ -1,0 +1,54 @@
+"""Queries and what they answer, the same for C-FIND and, later, QIDO-RS (PS3.4 C.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from leadglass.core.attributes import AttributeSet
+from leadglass.core.limits import DEFAULT_QUERY_LIMIT
+
+
+class Level(Enum):
+    """Query/Retrieve Level (0008,0052), from the top down."""
+
+    PATIENT = "PATIENT"
+    STUDY = "STUDY"
+    SERIES = "SERIES"
+    IMAGE = "IMAGE"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is looked for. `keys` holds matching keys and, with no values, universal (return) keys; items of a
+    sequence key are AttributeSets. A value list on a UI key is a list of UIDs; ranges and wildcards stand in the
+    text as the peer sent it. `timezone` is the request's (0008,0201), e.g. "+0100", or empty."""
+
+    level: Level
+    keys: AttributeSet
+    limit: int = DEFAULT_QUERY_LIMIT
+    offset: int = 0
+    timezone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What is retrieved, deleted or exported: entities of one level, named by their unique keys.
+
+    Empty tuples above `level` mean "any"; at `level` at least one UID (or a patient) is named.
+    """
+
+    level: Level
+    patient_id: str = ""
+    issuer: str | None = None
+    study_uids: tuple[str, ...] = ()
+    series_uids: tuple[str, ...] = ()
+    sop_instance_uids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FindPage:
+    """Answers in a stable order, and whether the limit cut them short."""
+
+    matches: list[AttributeSet] = field(default_factory=list)
+    truncated: bool = False

@@ -1,0 +1,86 @@
+"""What the vault keeps of one SOP instance and where it lies; what the catalog learns of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from leadglass.core.identity import InstanceIdentity
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where a record lies: segment name (random, 32 hex digits), offset of its header, length of its data set."""
+
+    segment: str
+    offset: int
+    data_set_length: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordTrailer:
+    """What is kept, encrypted, behind the data set: enough to rebuild the Part 10 file and the catalog.
+
+    `received_at` is nanoseconds since the epoch, UTC; `digest` BLAKE3-256 of the data set bytes as received.
+    `principal` and `address` are the store's journal event: who sent it, from where.
+    """
+
+    identity: InstanceIdentity
+    transfer_syntax_uid: str
+    received_at: int
+    digest: bytes
+    principal: str
+    ae_title: str
+    address: str
+    institution: str
+    assumed_character_set: str  # the device's, used where (0008,0005) is missing
+    file_meta: bytes = b""  # File Meta Information kept aside (import), without preamble and prefix
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderValue:
+    """A raw value of an indexed attribute, as in the object: VR and bytes (sequences re-encoded Explicit VR LE)."""
+
+    vr: str
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceEntry:
+    """What the catalog learns of one stored instance. `header` holds indexed attributes (dicom.index_keys)."""
+
+    trailer: RecordTrailer
+    location: Location
+    key_id: bytes
+    header: Mapping[int, HeaderValue]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredInstance:
+    """A row of the catalog as retrieval needs it."""
+
+    identity: InstanceIdentity
+    transfer_syntax_uid: str
+    location: Location
+    key_id: bytes
+    digest: bytes
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayMark:
+    """Everything of `segment` before `offset` is in the catalog. `sealed` segments are never looked at again."""
+
+    segment: str
+    offset: int
+    sealed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A stretch of a segment that is not a good record though good ones may follow. Kept, skipped, reported."""
+
+    segment: str
+    offset: int
+    length: int
+    reason: str
