@@ -1,0 +1,1 @@
+"""The one asyncio driver of wire: listener, dialer, TLS, deadlines."""

@@ -1,0 +1,1 @@
+"""The upper layer (PS3.8): PDUs, the state table, the association."""
