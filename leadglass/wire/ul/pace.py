@@ -5,6 +5,8 @@ Time in which *we* do not read (back-pressure) is not held against the peer.
 
 from __future__ import annotations
 
+from math import inf
+
 from leadglass.wire.ul.timings import Timings
 
 
@@ -59,11 +61,13 @@ class Pace:
         if self._message_started is not None:
             self._message_started += pause
 
-    def deadline(self) -> tuple[float, str] | None:
-        """The earliest deadline and what it is about ("pdu", "message" or "idle"); None while held."""
+    def deadline(self, *, with_idle: bool) -> tuple[float, str]:
+        """The earliest deadline and what it is about ("pdu", "message" or "idle"); infinity while held."""
+        earliest = (inf, "")
         if self._held_since is not None:
-            return None
-        earliest = (self._last_activity + self.idle_timeout, "idle")
+            return earliest
+        if with_idle:
+            earliest = (self._last_activity + self.idle_timeout, "idle")
         if self._message_started is not None:
             earned = self._message_bytes / self._timings.minimum_rate
             earliest = min(earliest, (self._message_started + self._timings.message_grace + earned, "message"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TypeAlias
 
 from leadglass.wire.ul.pdu import PduType
@@ -34,8 +34,3 @@ def p_data(context_id: int, *, is_command: bool, data: Buffer, max_pdu: int, is_
         flags = kind | LAST if is_last and stop == end else kind
         yield p_data_header(context_id, flags, stop - start)
         yield view[start:stop]
-
-
-def joined(buffers: Iterable[Buffer]) -> bytes:
-    """All of `buffers` as one, for small messages: one copy costs less than one more system call."""
-    return b"".join(buffers)

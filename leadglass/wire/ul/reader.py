@@ -80,6 +80,11 @@ class PduReader:
         self._view = memoryview(bytes(self._view[self._start : self._end]) + bytes(data))
         self._start, self._end = 0, len(self._view)
 
+    def discard(self) -> None:
+        """Forget unread bytes: nothing of this stream will be looked at again."""
+        self._start = self._end
+        self._body = bytearray()
+
     def next(self) -> Item:
         """The next item, or NEED_DATA. Raises InvalidPduError; the stream is then unreadable for good."""
         if self._pdv_left:

@@ -19,6 +19,7 @@ from leadglass.wire.ul.pdu import (
 )
 
 MAX_NEGOTIATIONS = 2 * MAX_PRESENTATION_CONTEXTS  # of one kind; each is about a SOP class of a context
+MIN_PDU_LENGTH = 128  # a peer that takes less would have us send more headers than data
 MAX_RELATED = 128  # related general SOP classes of one common extended negotiation; the standard names fewer than 20
 _UINT32 = struct.Struct(">I")
 _WINDOW = struct.Struct(">HH")
@@ -43,6 +44,8 @@ class _Draft:
 def _max_length(draft: _Draft, value: memoryview) -> None:
     _exactly(value, 4)
     (draft.max_pdu_length,) = _UINT32.unpack(value)
+    if 0 < draft.max_pdu_length < MIN_PDU_LENGTH:
+        raise InvalidPduError("a maximum length is too small to carry data")
 
 
 def _class_uid(draft: _Draft, value: memoryview) -> None:
