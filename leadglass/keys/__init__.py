@@ -1,0 +1,1 @@
+"""The keyset: master key, wrapped keys, recovery kit."""

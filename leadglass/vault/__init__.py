@@ -1,0 +1,1 @@
+"""Bytes at rest: segments, records, key ring, local disk, scrub."""

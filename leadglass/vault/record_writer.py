@@ -1,0 +1,158 @@
+"""Encrypts one record as its bytes arrive: the hot path of a store.
+
+Whole chunks are sealed straight from the caller's buffer; only what does not fill a chunk is copied. Ciphertext waits
+as a list of chunks, never joined, until `append` writes it with one gathering call. A large record is spilled into a
+segment of its own, so that memory stays bounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from os import urandom
+
+from blake3 import blake3
+
+from leadglass.core.errors import ErrorCode, LeadglassError
+from leadglass.core.limits import CHUNK_SIZE
+from leadglass.core.records import RecordTrailer
+from leadglass.vault.own_segment import OwnSegment
+from leadglass.vault.record_format import (
+    HEADER_SIZE,
+    MAX_DATA_SET,
+    SALT_SIZE,
+    RecordHeader,
+    aligned,
+    encode_trailer,
+)
+from leadglass.vault.study_key import OpenStudyKey
+
+
+class SealedRecord:
+    """core.ports.SealedRecord: header and ciphertext in memory, or a finished segment of its own."""
+
+    __slots__ = ("chunks", "data_set_length", "header", "own", "size")
+
+    def __init__(self, header: RecordHeader, chunks: list[bytes], own: OwnSegment | None) -> None:
+        self.header = header.pack()
+        self.chunks = chunks
+        self.own = own
+        self.data_set_length = header.data_set_length
+        self.size = aligned(header.end)
+
+    def buffers(self) -> list[bytes]:
+        """What `append` writes, padded with zeros to the alignment of records."""
+        length = HEADER_SIZE + sum(map(len, self.chunks))
+        return [self.header, *self.chunks, bytes(self.size - length)]
+
+
+class SegmentRecordWriter:
+    """core.ports.RecordWriter."""
+
+    __slots__ = (
+        *("_chunks", "_cipher", "_count", "_ended", "_fill", "_hash", "_hashed", "_held", "_key_id"),
+        *("_length", "_own", "_own_factory", "_pending", "_salt"),
+    )
+
+    def __init__(self, key: OpenStudyKey, own_factory: Callable[[], OwnSegment]) -> None:
+        self._salt = urandom(SALT_SIZE)
+        self._key_id = key.key_id
+        self._cipher = key.cipher(self._salt)
+        self._own_factory = own_factory
+        self._own: OwnSegment | None = None
+        self._pending = bytearray(CHUNK_SIZE)
+        self._fill = 0  # bytes of _pending in use
+        self._hashed = 0  # of which these are in _hash already
+        self._hash = blake3()
+        self._chunks: list[bytes] = []  # sealed and in memory
+        self._held = 0  # their length
+        self._count = 0  # chunks sealed so far
+        self._length = 0  # data set bytes so far
+        self._ended = False
+
+    @property
+    def buffered(self) -> int:
+        """Bytes held in memory."""
+        return self._held + self._fill
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Take more of the data set."""
+        self._alive()
+        view = memoryview(data)
+        length = len(view)
+        self._length += length
+        start = 0
+        if self._fill:
+            start = min(length, CHUNK_SIZE - self._fill)
+            self._keep(view[:start])
+            if self._fill < CHUNK_SIZE:
+                return
+            self._hash.update(memoryview(self._pending)[self._hashed :])
+            self._seal(self._pending)
+            self._fill = self._hashed = 0
+        whole = start + (length - start) // CHUNK_SIZE * CHUNK_SIZE
+        if whole > start:
+            self._hash.update(view[start:whole])
+            for at in range(start, whole, CHUNK_SIZE):
+                self._seal(view[at : at + CHUNK_SIZE])
+        if whole < length:
+            self._keep(view[whole:])
+
+    def spill(self) -> None:
+        """Write the sealed chunks into a segment of the record's own. OUT_OF_RESOURCES if it fails."""
+        self._alive()
+        if self._own is None:
+            self._own = self._own_factory()
+        self._own.write(self._chunks)
+        self._chunks = []
+        self._held = 0
+
+    def digest(self) -> bytes:
+        """BLAKE3-256 of the data set bytes so far."""
+        if self._hashed < self._fill:
+            self._hash.update(memoryview(self._pending)[self._hashed : self._fill])
+            self._hashed = self._fill
+        return self._hash.digest()
+
+    def finish(self, trailer: RecordTrailer) -> SealedRecord:
+        """End the record. UNPARSABLE if the trailer or the whole is beyond its bounds."""
+        self._alive()
+        encoded = encode_trailer(trailer)
+        if self._length > MAX_DATA_SET:
+            raise LeadglassError(ErrorCode.UNPARSABLE, "The data set is too long.")
+        header = RecordHeader(self._key_id, self._salt, self._length, len(encoded))
+        rest = memoryview(bytes(memoryview(self._pending)[: self._fill]) + encoded)
+        while len(rest) > CHUNK_SIZE:
+            self._seal(rest[:CHUNK_SIZE])
+            rest = rest[CHUNK_SIZE:]
+        self._take(self._cipher.seal_last(self._count, rest, (self._length, len(encoded))))
+        self._fill = self._hashed = 0
+        if self._own is not None:
+            self.spill()
+            self._own.complete(header)
+        self._ended = True
+        return SealedRecord(header, self._chunks, self._own)
+
+    def abort(self) -> None:
+        """Forget the record. After `finish` too, as long as the record was not appended."""
+        self._ended = True
+        self._chunks = []
+        self._held = self._fill = 0
+        if self._own is not None:
+            self._own.discard()
+
+    def _alive(self) -> None:
+        if self._ended:
+            raise LeadglassError(ErrorCode.INTERNAL, "The record is ended.")
+
+    def _keep(self, view: memoryview) -> None:
+        end = self._fill + len(view)
+        self._pending[self._fill : end] = view
+        self._fill = end
+
+    def _seal(self, plain: bytearray | memoryview) -> None:
+        self._take(self._cipher.seal(self._count, plain))
+
+    def _take(self, chunk: bytes) -> None:
+        self._chunks.append(chunk)
+        self._held += len(chunk)
+        self._count += 1
