@@ -21,16 +21,15 @@ STORE_POINTS = (
     "store.answered",
 )
 
-_hook: Callable[[str], None] | None = None
+_hooks: list[Callable[[str], None]] = []  # one at most
 
 
 def install(hook: Callable[[str], None] | None) -> None:
     """Have `hook` called with the name of each point that is reached; None removes it."""
-    global _hook
-    _hook = hook
+    _hooks[:] = [] if hook is None else [hook]
 
 
 def reached(name: str) -> None:
     """Say that the point `name` is reached."""
-    if _hook is not None:
-        _hook(name)
+    if _hooks:
+        _hooks[0](name)

@@ -7,9 +7,7 @@ MIB = 1024 * KIB
 
 # --- association (PS3.8) ---
 MAX_PDU_LENGTH = 256 * KIB  # offered to peers: five P-DATA-TF hold a CT slice; one buffer of this size per association
-MAX_ASSOCIATE_PDU_LENGTH = (
-    256 * KIB
-)  # 128 contexts with long syntax lists stay below 64 KiB; user identity may add 64 KiB
+MAX_ASSOCIATE_PDU_LENGTH = 256 * KIB  # 128 contexts with long syntax lists: below 64 KiB; user identity as much again
 MAX_PRESENTATION_CONTEXTS = 128  # odd identifiers 1..255 (PS3.8 9.3.2.2)
 MAX_TRANSFER_SYNTAXES_PER_CONTEXT = 128  # more than the standard registers
 MAX_USER_IDENTITY_FIELD = 16 * KIB  # a large SAML assertion or JWT; longer ones are refused, not stored
@@ -31,6 +29,8 @@ MAX_ITEMS = 500_000  # items in one data set: an enhanced CT of 100,000 frames h
 MAX_FRAGMENTS = 2_000_000  # encapsulated pixel data fragments
 MAX_INDEXED_VALUE = 64 * KIB  # a longer value of an indexed attribute is kept in the object, not in the catalog
 MAX_INFLATED_HEADER = 32 * MIB  # what a deflated data set may inflate to while its header is looked for
+MAX_INFLATED_FREELY = 64 * MIB  # any deflated data set may grow to this; beyond, only by MAX_INFLATION_RATIO
+MAX_INFLATION_RATIO = 100  # bytes out per byte in: images deflate 2 to 10 times, a bomb 1,000 times
 MAX_UID_LENGTH = 64  # PS3.5 9.1
 
 # --- storage ---

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from leadglass.core.attributes import AttributeSet
 from leadglass.core.device import Device
 from leadglass.core.events import JournalEvent
 from leadglass.core.identity import InstanceIdentity, KeyScope
@@ -73,10 +72,14 @@ class RecordReader(Protocol):
     """One stored record, opened and authenticated: its identity was compared with the one asked for."""
 
     @property
-    def trailer(self) -> RecordTrailer: ...
+    def trailer(self) -> RecordTrailer:
+        """What the writer sealed the record with."""
+        ...
 
     @property
-    def data_set_length(self) -> int: ...
+    def data_set_length(self) -> int:
+        """Bytes of the data set as received."""
+        ...
 
     def read(self, start: int, length: int) -> bytes:
         """Data set bytes [start, start+length), cut at the end. LeadglassError DAMAGED if they do not authenticate."""
@@ -86,7 +89,9 @@ class RecordReader(Protocol):
         """The whole data set in order, in pieces of at most a few MiB, each authenticated before it is given."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Let go of the medium. Safe to call again."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,25 +238,41 @@ class State(Protocol):
         """A number that changes whenever a right may have changed. A point look-up."""
         ...
 
-    def devices(self) -> list[Device]: ...
+    def devices(self) -> list[Device]:
+        """Every enrolled device, by name."""
+        ...
 
-    def device(self, name: str) -> Device | None: ...
+    def device(self, name: str) -> Device | None:
+        """The device called `name`, or None."""
+        ...
 
-    def put_device(self, device: Device) -> None: ...
+    def put_device(self, device: Device) -> None:
+        """Enrol `device`, or replace the one of its name."""
+        ...
 
-    def remove_device(self, name: str) -> bool: ...
+    def remove_device(self, name: str) -> bool:
+        """Forget a device; False if there was none."""
+        ...
 
-    def put_trash(self, entry: TrashedStudy) -> None: ...
+    def put_trash(self, entry: TrashedStudy) -> None:
+        """Put a study into the trash, or replace its entry."""
+        ...
 
-    def remove_trash(self, study_uid: str) -> bool: ...
+    def remove_trash(self, study_uid: str) -> bool:
+        """Take a study out of the trash; False if it was not there."""
+        ...
 
-    def trash(self) -> list[TrashedStudy]: ...
+    def trash(self) -> list[TrashedStudy]:
+        """Every study in the trash."""
+        ...
 
     def setting(self, name: str) -> str | None:
         """A small decision kept by name (recovery kit tested, CA certificate, ...)."""
         ...
 
-    def put_setting(self, name: str, value: str) -> None: ...
+    def put_setting(self, name: str, value: str) -> None:
+        """Keep a small decision by name, replacing what was there."""
+        ...
 
 
 # --- journal ---------------------------------------------------------------------------------------------------
