@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from leadglass.core.identity import InstanceIdentity
 
@@ -37,9 +38,9 @@ class RecordTrailer:
     file_meta: bytes = b""  # File Meta Information kept aside (import), without preamble and prefix
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderValue:
-    """A raw value of an indexed attribute, as in the object: VR and bytes (sequences re-encoded Explicit VR LE)."""
+class HeaderValue(NamedTuple):
+    """A raw value of an indexed attribute, as in the object: VR and bytes (sequences re-encoded Explicit VR LE,
+    binary numbers little endian). A tuple because a scan makes some sixty per instance."""
 
     vr: str
     raw: bytes
