@@ -1,0 +1,1 @@
+"""The message exchange (PS3.7): command sets, messages in fragments, statuses."""

@@ -1,0 +1,65 @@
+"""Command sets: the value, its reader and writer, a builder per message. Face of `command`, `requests`, `responses`."""
+
+from __future__ import annotations
+
+from leadglass.wire.dimse.command import Command, CommandField, Priority, decode_command, encode_command
+from leadglass.wire.dimse.requests import (
+    c_cancel_rq,
+    c_echo_rq,
+    c_find_rq,
+    c_get_rq,
+    c_move_rq,
+    c_store_rq,
+    n_action_rq,
+    n_create_rq,
+    n_delete_rq,
+    n_event_report_rq,
+    n_get_rq,
+    n_set_rq,
+)
+from leadglass.wire.dimse.responses import (
+    c_echo_rsp,
+    c_find_rsp,
+    c_get_rsp,
+    c_move_rsp,
+    c_store_rsp,
+    n_action_rsp,
+    n_create_rsp,
+    n_delete_rsp,
+    n_event_report_rsp,
+    n_get_rsp,
+    n_set_rsp,
+    response_to,
+)
+
+__all__ = [
+    "Command",
+    "CommandField",
+    "Priority",
+    "c_cancel_rq",
+    "c_echo_rq",
+    "c_echo_rsp",
+    "c_find_rq",
+    "c_find_rsp",
+    "c_get_rq",
+    "c_get_rsp",
+    "c_move_rq",
+    "c_move_rsp",
+    "c_store_rq",
+    "c_store_rsp",
+    "decode_command",
+    "encode_command",
+    "n_action_rq",
+    "n_action_rsp",
+    "n_create_rq",
+    "n_create_rsp",
+    "n_delete_rq",
+    "n_delete_rsp",
+    "n_event_report_rq",
+    "n_event_report_rsp",
+    "n_get_rq",
+    "n_get_rsp",
+    "n_set_rq",
+    "n_set_rsp",
+    "response_to",
+]
