@@ -96,6 +96,8 @@ class Appender:
             self._give_up(touched)
             self._discard(records)
             raise
+        for record in records:
+            record.release()
         crashpoints.reached("store.written")
         self._look_ahead()
         return locations
@@ -214,8 +216,8 @@ class Appender:
         length = max(self._segment_size, needed)
         return _Shared(self._make(length), length)
 
-    def _make(self, length: int) -> SegmentFile:
-        file = self._directory.create(length)
+    def _make(self, length: int, *, fill: bool = False) -> SegmentFile:
+        file = self._directory.create(length, fill=fill)
         try:
             self._directory.publish(file)
         except OSError:
@@ -231,4 +233,4 @@ class Appender:
     def _make_ahead(self) -> None:
         with self._ahead_lock:
             if self._ahead is None:
-                self._ahead = self._ahead_worker.submit(self._make, self._segment_size)
+                self._ahead = self._ahead_worker.submit(self._make, self._segment_size, fill=True)

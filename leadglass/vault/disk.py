@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import TypeAlias
 
 from leadglass.core.errors import ErrorCode, LeadglassError
+from leadglass.core.limits import MIB
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
 
 _BUFFERS_PER_CALL = 1024  # IOV_MAX of Linux
+_FILL_STEP = 8 * MIB
 _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -60,6 +62,16 @@ class Disk:
     def allocate(self, descriptor: int, length: int) -> None:
         """Have the file system promise `length` bytes: later writes inside cannot run out of space."""
         os.posix_fallocate(descriptor, 0, length)
+
+    def fill(self, descriptor: int, length: int) -> None:
+        """Write zeros to the first `length` bytes, durably: a later sync of what replaces them writes data and nothing
+        else (no extents, no sizes), in half the time."""
+        zeros = bytes(MIB)
+        for offset in range(0, length, MIB):
+            os.pwrite(descriptor, memoryview(zeros)[: length - offset], offset)
+            if offset % _FILL_STEP == 0:
+                os.fdatasync(descriptor)  # in steps: the syncs of others must not wait for the whole file
+        os.fsync(descriptor)
 
     def write(self, descriptor: int, buffers: Sequence[Buffer], offset: int) -> int:
         """Write all of `buffers` at `offset` without joining them; the offset behind them."""

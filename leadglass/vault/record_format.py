@@ -96,9 +96,10 @@ class RecordCipher:
         self._cipher = AESGCM(hkdf(study_key, salt, b"leadglass record v1" + archive_id))
         self._prefix = struct.pack(">H", VERSION) + archive_id + key_id + salt
 
-    def seal(self, number: int, plain: bytes | bytearray | memoryview) -> bytes:
-        """Ciphertext of a chunk that is not the last."""
-        return self._cipher.encrypt(number.to_bytes(12, "big"), plain, self._prefix + _CHUNK.pack(number, 0, 0, 0))
+    def seal(self, number: int, plain: bytes | bytearray | memoryview, sealed: bytearray) -> None:
+        """Encrypt a chunk that is not the last into `sealed`, TAG_SIZE bytes longer."""
+        associated = self._prefix + _CHUNK.pack(number, 0, 0, 0)
+        self._cipher.encrypt_into(number.to_bytes(12, "big"), plain, associated, sealed)
 
     def seal_last(self, number: int, plain: bytes | bytearray | memoryview, lengths: tuple[int, int]) -> bytes:
         """Ciphertext of the last chunk, which also binds the header's data set and trailer `lengths`."""

@@ -15,9 +15,10 @@ from blake3 import blake3
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.limits import CHUNK_SIZE
 from leadglass.core.records import RecordTrailer
+from leadglass.vault.buffer_pool import BUFFER_SIZE, BufferPool
+from leadglass.vault.disk import Buffer
 from leadglass.vault.own_segment import OwnSegment
 from leadglass.vault.record_format import (
-    HEADER_SIZE,
     MAX_DATA_SET,
     SALT_SIZE,
     RecordHeader,
@@ -30,41 +31,49 @@ from leadglass.vault.study_key import OpenStudyKey
 class SealedRecord:
     """core.ports.SealedRecord: header and ciphertext in memory, or a finished segment of its own."""
 
-    __slots__ = ("chunks", "data_set_length", "header", "own", "size")
+    __slots__ = ("_chunks", "_header", "_last", "_pool", "data_set_length", "own", "size")
 
-    def __init__(self, header: RecordHeader, chunks: list[bytes], own: OwnSegment | None) -> None:
-        self.header = header.pack()
-        self.chunks = chunks
+    def __init__(
+        self, header: RecordHeader, chunks: list[bytearray], last: bytes, own: OwnSegment | None, pool: BufferPool
+    ) -> None:
+        self._header = header
+        self._chunks = chunks
+        self._last = last
+        self._pool = pool
         self.own = own
         self.data_set_length = header.data_set_length
         self.size = aligned(header.end)
 
-    def buffers(self) -> list[bytes]:
+    def buffers(self) -> list[Buffer]:
         """What `append` writes, padded with zeros to the alignment of records."""
-        length = HEADER_SIZE + sum(map(len, self.chunks))
-        return [self.header, *self.chunks, bytes(self.size - length)]
+        return [self._header.pack(), *self._chunks, self._last + bytes(self.size - self._header.end)]
+
+    def release(self) -> None:
+        """It is written: the buffers may serve another record."""
+        self._pool.give(self._chunks)
+        self._chunks = []
 
 
 class SegmentRecordWriter:
     """core.ports.RecordWriter."""
 
     __slots__ = (
-        *("_chunks", "_cipher", "_count", "_ended", "_fill", "_hash", "_hashed", "_held", "_key_id"),
-        *("_length", "_own", "_own_factory", "_pending", "_salt"),
+        *("_chunks", "_cipher", "_count", "_ended", "_fill", "_hash", "_hashed", "_key_id", "_length"),
+        *("_own", "_own_factory", "_pending", "_pool", "_salt"),
     )
 
-    def __init__(self, key: OpenStudyKey, own_factory: Callable[[], OwnSegment]) -> None:
+    def __init__(self, key: OpenStudyKey, own_factory: Callable[[], OwnSegment], pool: BufferPool) -> None:
         self._salt = urandom(SALT_SIZE)
         self._key_id = key.key_id
         self._cipher = key.cipher(self._salt)
         self._own_factory = own_factory
         self._own: OwnSegment | None = None
-        self._pending = bytearray(CHUNK_SIZE)
+        self._pool = pool
+        self._pending = memoryview(pool.take())[:CHUNK_SIZE]
         self._fill = 0  # bytes of _pending in use
         self._hashed = 0  # of which these are in _hash already
         self._hash = blake3()
-        self._chunks: list[bytes] = []  # sealed and in memory
-        self._held = 0  # their length
+        self._chunks: list[bytearray] = []  # sealed and in memory
         self._count = 0  # chunks sealed so far
         self._length = 0  # data set bytes so far
         self._ended = False
@@ -72,7 +81,7 @@ class SegmentRecordWriter:
     @property
     def buffered(self) -> int:
         """Bytes held in memory."""
-        return self._held + self._fill
+        return len(self._chunks) * BUFFER_SIZE + self._fill
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Take more of the data set."""
@@ -86,7 +95,7 @@ class SegmentRecordWriter:
             self._keep(view[:start])
             if self._fill < CHUNK_SIZE:
                 return
-            self._hash.update(memoryview(self._pending)[self._hashed :])
+            self._hash.update(self._pending[self._hashed :])
             self._seal(self._pending)
             self._fill = self._hashed = 0
         whole = start + (length - start) // CHUNK_SIZE * CHUNK_SIZE
@@ -103,13 +112,13 @@ class SegmentRecordWriter:
         if self._own is None:
             self._own = self._own_factory()
         self._own.write(self._chunks)
+        self._pool.give(self._chunks)
         self._chunks = []
-        self._held = 0
 
     def digest(self) -> bytes:
         """BLAKE3-256 of the data set bytes so far."""
         if self._hashed < self._fill:
-            self._hash.update(memoryview(self._pending)[self._hashed : self._fill])
+            self._hash.update(self._pending[self._hashed : self._fill])
             self._hashed = self._fill
         return self._hash.digest()
 
@@ -120,25 +129,35 @@ class SegmentRecordWriter:
         if self._length > MAX_DATA_SET:
             raise LeadglassError(ErrorCode.UNPARSABLE, "The data set is too long.")
         header = RecordHeader(self._key_id, self._salt, self._length, len(encoded))
-        rest = memoryview(bytes(memoryview(self._pending)[: self._fill]) + encoded)
+        rest = memoryview(bytes(self._pending[: self._fill]) + encoded)
         while len(rest) > CHUNK_SIZE:
             self._seal(rest[:CHUNK_SIZE])
             rest = rest[CHUNK_SIZE:]
-        self._take(self._cipher.seal_last(self._count, rest, (self._length, len(encoded))))
-        self._fill = self._hashed = 0
+        last = self._cipher.seal_last(self._count, rest, (self._length, len(encoded)))
         if self._own is not None:
             self.spill()
+            self._own.write([last])
             self._own.complete(header)
-        self._ended = True
-        return SealedRecord(header, self._chunks, self._own)
+        chunks, self._chunks = self._chunks, []
+        self._end()
+        return SealedRecord(header, chunks, last, self._own, self._pool)
 
     def abort(self) -> None:
         """Forget the record. After `finish` too, as long as the record was not appended."""
-        self._ended = True
-        self._chunks = []
-        self._held = self._fill = 0
+        if not self._ended:
+            self._end()
         if self._own is not None:
             self._own.discard()
+
+    def _end(self) -> None:
+        self._ended = True
+        self._pool.give(self._chunks)
+        self._chunks = []
+        pending = self._pending.obj
+        self._fill = self._hashed = 0
+        self._pending = memoryview(b"")
+        if isinstance(pending, bytearray):
+            self._pool.give([pending])
 
     def _alive(self) -> None:
         if self._ended:
@@ -149,10 +168,8 @@ class SegmentRecordWriter:
         self._pending[self._fill : end] = view
         self._fill = end
 
-    def _seal(self, plain: bytearray | memoryview) -> None:
-        self._take(self._cipher.seal(self._count, plain))
-
-    def _take(self, chunk: bytes) -> None:
+    def _seal(self, plain: memoryview) -> None:
+        chunk = self._pool.take()
+        self._cipher.seal(self._count, plain, chunk)
         self._chunks.append(chunk)
-        self._held += len(chunk)
         self._count += 1

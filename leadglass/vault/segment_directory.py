@@ -61,8 +61,11 @@ class SegmentDirectory:
         """All segments, in order of their names."""
         return [name for group in self.disk.names(self._segments) for name in self._names_in(group)]
 
-    def create(self, length: int) -> SegmentFile:
-        """A new segment without a name yet, locked, with `length` bytes promised by the file system."""
+    def create(self, length: int, *, fill: bool = False) -> SegmentFile:
+        """A new segment without a name yet, locked, with `length` bytes promised by the file system.
+
+        With `fill` they are written once (slow; for a thread of its own), which makes every later sync cheaper.
+        """
         name = urandom(16).hex()
         path = self.path(name)
         if self.disk.make_directory(path.parent):
@@ -73,6 +76,8 @@ class SegmentDirectory:
             self.disk.lock(segment.descriptor)
             if length:
                 self.disk.allocate(segment.descriptor, length)
+            if fill:
+                self.disk.fill(segment.descriptor, length)
             header = SegmentHeader(self._archive_id, bytes.fromhex(name), time.time_ns())
             self.disk.write(segment.descriptor, [header.pack()], 0)
         except OSError:

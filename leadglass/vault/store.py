@@ -12,6 +12,7 @@ from leadglass.core.ports import RecordWriter, ReplayedRecord, SealedRecord, Stu
 from leadglass.core.records import Damage, Location, ReplayMark
 from leadglass.keys.derive import hkdf
 from leadglass.vault.appender import Appender
+from leadglass.vault.buffer_pool import BufferPool
 from leadglass.vault.disk import Disk, failing_as
 from leadglass.vault.key_ring import KeyRing, RingFinding
 from leadglass.vault.own_segment import OwnSegment
@@ -50,6 +51,7 @@ class SegmentVault:
             self._directory = SegmentDirectory(root, archive_id, mac_key, self._disk)
             may_create = not self._directory.names()
         self._ring = KeyRing(root, archive_id, ring_key, self._disk, may_create=may_create)
+        self._buffers = BufferPool()
         self._appender = Appender(self._directory, segment_size)
 
     def known_key(self, scope: KeyScope) -> StudyKey | None:
@@ -64,7 +66,7 @@ class SegmentVault:
         """A writer for a new record."""
         assert isinstance(key, OpenStudyKey)
         self._appender.prepare()
-        return SegmentRecordWriter(key, self._own_segment)
+        return SegmentRecordWriter(key, self._own_segment, self._buffers)
 
     def append(self, records: Sequence[SealedRecord]) -> list[Location]:
         """Write records. OUT_OF_RESOURCES if it fails, and none of them counts."""
