@@ -191,7 +191,9 @@ class HeaderScanner:
                 self._warn("Bytes follow the deflated stream")
         while self._stack and not self._skip and self._base == self._limit:
             self._end_at_limit(0, b"")
-        if self._skip or self._stack or (self._tail and (len(self._tail) >= 8 or self._tail.strip(b"\0"))):
+        # A few NULs are padding; big endian ones may as well be the start of a tag.
+        padding = len(self._tail) < 8 and not self._tail.strip(b"\0") and self._encoding.little
+        if self._skip or self._stack or (self._tail and not padding):
             raise _unparsable("The data set is cut short")
         if self._tail:
             self._warn("Padding follows the last attribute")
