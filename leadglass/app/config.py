@@ -1,0 +1,176 @@
+"""The archive's configuration: `leadglass.toml` in its home. Unknown keys are refused: a typo must not open a door."""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from leadglass.core.errors import ErrorCode, LeadglassError
+
+MAX_OVERRIDE_DAYS = 90
+KEY_SOURCES = ("file", "credential", "fd", "command", "passphrase")
+
+
+@dataclass(frozen=True, slots=True)
+class KeySource:
+    """Where the master key comes from. `value` is a path, a credential's name, a descriptor or a command line."""
+
+    kind: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerConfig:
+    """Where the archive listens. `client_certificates` is "require" or "optional" and means something with TLS only."""
+
+    host: str
+    port: int
+    tls: bool = True
+    client_certificates: str = "require"
+    certificate: str = ""  # PEM file; empty: from the archive's own CA
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A named risk that somebody takes for a reason, until a day. `device` narrows `plain-retrieve` to one device."""
+
+    risk: str
+    reason: str
+    until: dt.date
+    device: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that `leadglass.toml` says."""
+
+    ae_titles: tuple[str, ...]
+    key_source: KeySource
+    listeners: tuple[ListenerConfig, ...]
+    internal_networks: tuple[str, ...] = ()
+    overrides: tuple[Override, ...] = ()
+    demo: bool = False
+
+    def overridden(self, risk: str, today: dt.date, device: str = "") -> Override | None:
+        """The override in force for `risk` (and, where given, `device`)."""
+        for override in self.overrides:
+            if override.risk == risk and today <= override.until and override.device in ("", device):
+                return override
+        return None
+
+
+def read_config(path: Path) -> Config:
+    """Read and check a configuration. LeadglassError USAGE names the file, the key and what is expected."""
+    try:
+        raw = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise LeadglassError(ErrorCode.USAGE, f"There is no archive here: {path} is missing.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise LeadglassError(ErrorCode.USAGE, f"{path} cannot be read: {error}") from None
+    return parse_config(raw, path.name)
+
+
+def parse_config(raw: Mapping[str, Any], where: str = "leadglass.toml") -> Config:
+    """A configuration from its TOML tables; LeadglassError USAGE for anything unknown or out of range."""
+    tables = _Tables(where)
+    tables.only(raw, {"archive", "keys", "listener", "networks", "override"}, "")
+    archive = tables.table(raw, "archive")
+    tables.only(archive, {"ae_titles", "demo"}, "archive")
+    networks = raw.get("networks", {})
+    tables.only(networks, {"internal"}, "networks")
+    titles = tuple(tables.texts(archive, "ae_titles", "archive"))
+    if not titles:
+        raise tables.wrong("archive.ae_titles", "names no title; give at least one, like [\"LEADGLASS\"]")
+    return Config(
+        ae_titles=titles,
+        key_source=_key_source(tables, tables.table(raw, "keys")),
+        listeners=tuple(_listener(tables, item) for item in raw.get("listener", [])),
+        internal_networks=tuple(_network(tables, text) for text in networks.get("internal", [])),
+        overrides=tuple(_override(tables, item) for item in raw.get("override", [])),
+        demo=bool(archive.get("demo", False)),
+    )
+
+
+def _key_source(tables: _Tables, raw: Mapping[str, Any]) -> KeySource:
+    tables.only(raw, {"source", "value"}, "keys")
+    kind = tables.text(raw, "source", "keys")
+    if kind not in KEY_SOURCES:
+        raise tables.wrong("keys.source", f"must be one of {', '.join(KEY_SOURCES)}")
+    return KeySource(kind, str(raw.get("value", "")))
+
+
+def _listener(tables: _Tables, raw: Mapping[str, Any]) -> ListenerConfig:
+    tables.only(raw, {"host", "port", "tls", "client_certificates", "certificate", "key"}, "listener")
+    host = tables.text(raw, "host", "listener")
+    port = raw.get("port", 0)
+    if not isinstance(port, int) or not 0 <= port <= 65535:
+        raise tables.wrong("listener.port", "must be a port number")
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        raise tables.wrong("listener.host", "must be an IP address of this machine, not a name") from None
+    certificates = str(raw.get("client_certificates", "require"))
+    if certificates not in ("require", "optional"):
+        raise tables.wrong("listener.client_certificates", 'must be "require" or "optional"')
+    tls = raw.get("tls", True)
+    if not isinstance(tls, bool):
+        raise tables.wrong("listener.tls", "must be true or false")
+    return ListenerConfig(host, port, tls, certificates, str(raw.get("certificate", "")), str(raw.get("key", "")))
+
+
+def _override(tables: _Tables, raw: Mapping[str, Any]) -> Override:
+    tables.only(raw, {"risk", "reason", "until", "device"}, "override")
+    reason = tables.text(raw, "reason", "override")
+    until = raw.get("until")
+    if not isinstance(until, dt.date) or isinstance(until, dt.datetime):
+        raise tables.wrong("override.until", "must be a date such as 2026-12-31")
+    if not reason.strip():
+        raise tables.wrong("override.reason", "must say why")
+    return Override(tables.text(raw, "risk", "override"), reason, until, str(raw.get("device", "")))
+
+
+def _network(tables: _Tables, text: Any) -> str:
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError:
+        raise tables.wrong("networks.internal", "must hold networks such as 10.1.0.0/16") from None
+
+
+class _Tables:
+    """Reads TOML tables with errors that name the place."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+
+    def wrong(self, key: str, what: str) -> LeadglassError:
+        return LeadglassError(ErrorCode.USAGE, f"{self._where}: {key} {what}.")
+
+    def only(self, table: Mapping[str, Any], known: set[str], name: str) -> None:
+        for key in table:
+            if key not in known:
+                place = f"{name}.{key}" if name else key
+                raise self.wrong(place, f"is not known; known here: {', '.join(sorted(known))}")
+
+    def table(self, raw: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+        value = raw.get(key)
+        if not isinstance(value, dict):
+            raise self.wrong(f"[{key}]", "is missing")
+        return value
+
+    def text(self, table: Mapping[str, Any], key: str, name: str) -> str:
+        value = table.get(key)
+        if not isinstance(value, str):
+            raise self.wrong(f"{name}.{key}", "must be text")
+        return value
+
+    def texts(self, table: Mapping[str, Any], key: str, name: str) -> list[str]:
+        value = table.get(key)
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self.wrong(f"{name}.{key}", "must be a list of text")
+        return value

@@ -1,0 +1,221 @@
+"""C-GET and C-MOVE as SCP (PS3.4 C.4.2, C.4.3): sub-operations one after the other, pending answers between them."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+
+from leadglass.core.errors import LeadglassError
+from leadglass.core.limits import PENDING_INTERVAL_SECONDS
+from leadglass.core.ports import OutgoingSource, SubOperation
+from leadglass.core.query import Selection
+from leadglass.core.records import StoredInstance
+from leadglass.scp.find import IdentifierGatherer
+from leadglass.scp.get_suboperations import GetSubOperations
+from leadglass.scp.identifiers import failed_list, selection_of
+from leadglass.scp.operations import Peer, Tally
+from leadglass.scp.statuses import RETRIEVE, comment_of, status_of
+from leadglass.wire.dimse import status
+from leadglass.wire.dimse.commands import Command, c_get_rsp, c_move_rsp
+
+PENDING_AT_MOST_EVERY = 0.5  # seconds: an answer per image would cost as much as a small image
+
+
+class RetrieveOperation(ABC):
+    """One C-GET or C-MOVE request, from its command to its final response."""
+
+    def __init__(self, peer: Peer, context_id: int, command: Command) -> None:
+        self.finished = False
+        self._peer = peer
+        self._context = peer.conn.accepted[context_id]
+        self._command = command
+        self._identifier = IdentifierGatherer()
+        self._error: LeadglassError | None = None
+        self._cancelled = False
+        self._tally = Tally()
+        self._task: asyncio.Task[None] | None = None
+
+    def data(self, data: memoryview, last: bool) -> None:
+        """Gather the identifier, then retrieve."""
+        if self._error is None:
+            try:
+                self._identifier.take(data)
+            except LeadglassError as error:
+                self._error = error
+        if last:
+            self._task = asyncio.get_running_loop().create_task(self._run())
+
+    def cancel(self) -> None:
+        """No further sub-operation begins; the final response has the counts."""
+        self._cancelled = True
+
+    def closed(self) -> None:
+        """Nobody listens any more: stop sending, to other destinations too."""
+        self._cancelled = True
+        if self._task is not None:
+            self._task.cancel()
+
+    @abstractmethod
+    def respond(self, code: int, tally: Tally | None, comment: str, tags: tuple[int, ...], data: bytes | None) -> None:
+        """Send a response of this service."""
+
+    @abstractmethod
+    async def sub_operations(
+        self, instances: list[StoredInstance], source: OutgoingSource
+    ) -> AsyncIterator[SubOperation]:
+        """Send the instances; one result each."""
+        yield SubOperation("", status.SUCCESS)
+
+    @abstractmethod
+    def check(self) -> None:
+        """Refuse what cannot be done, before anything is selected."""
+
+    async def _run(self) -> None:
+        try:
+            await self._retrieve()
+        except LeadglassError as error:
+            self.finished = True
+            self.respond(status_of(error, RETRIEVE), self._tally, comment_of(error), error.tags, None)
+        finally:
+            self.finished = True
+
+    async def _retrieve(self) -> None:
+        if self._error is not None:
+            raise self._error
+        self.check()
+        selection = self._selection()
+        doorway, principal = self._peer.doorway, self._peer.principal
+        instances = await doorway.retrieve.select(principal, selection)
+        self._tally.remaining = len(instances)
+        if instances:
+            await self._send(instances, doorway.retrieve.source(principal))
+        self._finish(len(instances))
+
+    def _selection(self) -> Selection:
+        context = self._context
+        return selection_of(
+            self._identifier.bytes(), context.abstract_syntax, context.transfer_syntax, self._peer.device
+        )
+
+    async def _send(self, instances: list[StoredInstance], source: OutgoingSource) -> None:
+        loop = asyncio.get_running_loop()
+        ticker = loop.create_task(self._tick())
+        told = loop.time()
+        try:
+            async with aclosing(self.sub_operations(instances, source)) as results:  # type: ignore[type-var]
+                async for result in results:
+                    self._tally.count(result.sop_instance_uid, result.status)
+                    if self._cancelled:
+                        return
+                    if loop.time() - told >= PENDING_AT_MOST_EVERY:
+                        self._pending()
+                        told = loop.time()
+        finally:
+            ticker.cancel()
+
+    async def _tick(self) -> None:
+        """A pending answer at least every PENDING_INTERVAL_SECONDS, also while a destination connects."""
+        while True:
+            await asyncio.sleep(PENDING_INTERVAL_SECONDS - 1)
+            self._pending()
+
+    def _pending(self) -> None:
+        if self._tally.remaining > 0 and not self.finished:
+            self.respond(status.PENDING, self._tally, "", (), None)
+
+    def _finish(self, total: int) -> None:
+        tally = self._tally
+        self.finished = True
+        data = failed_list(tally.failed_uids, self._context.transfer_syntax) if tally.failed_uids else None
+        if self._cancelled:
+            self.respond(status.CANCEL, tally, "", (), data)
+        elif total and tally.failed == total:
+            comment = "No image could be sent."
+            self.respond(status.UNABLE_TO_PERFORM_SUBOPERATIONS, tally, comment, (), data)
+        elif tally.failed or tally.warning:
+            self.respond(status.SUBOPERATIONS_COMPLETE_WITH_FAILURES, tally, "", (), data)
+        else:
+            self.respond(status.SUCCESS, tally, "", (), None)
+
+
+def _counts(tally: Tally | None, code: int) -> dict[str, int | None]:
+    """Numbers of sub-operations; "remaining" only while there may be some (PS3.7 table 9.3-9)."""
+    if tally is None:
+        return {}
+    counts: dict[str, int | None] = {"completed": tally.completed, "failed": tally.failed, "warning": tally.warning}
+    if code in (status.PENDING, status.CANCEL):
+        counts["remaining"] = tally.remaining
+    return counts
+
+
+class GetOperation(RetrieveOperation):
+    """C-GET: the images come back over the same association."""
+
+    def __init__(self, peer: Peer, context_id: int, command: Command) -> None:
+        super().__init__(peer, context_id, command)
+        self._outgoing = GetSubOperations(peer.conn, command.priority or 0)
+
+    def check(self) -> None:
+        """Nothing to refuse: contexts are looked at per image."""
+
+    def store_response(self, response: Command) -> None:
+        """The peer answered a C-STORE sub-operation."""
+        self._outgoing.answered(response)
+
+    def closed(self) -> None:
+        """Nobody listens any more."""
+        super().closed()
+        self._outgoing.closed()
+
+    def sub_operations(self, instances: list[StoredInstance], source: OutgoingSource) -> AsyncIterator[SubOperation]:
+        """Send over this association."""
+        return self._outgoing.run(instances, source, lambda: self._cancelled)
+
+    def respond(self, code: int, tally: Tally | None, comment: str, tags: tuple[int, ...], data: bytes | None) -> None:
+        """Send a C-GET response."""
+        response = c_get_rsp(
+            self._command,
+            code,
+            has_data_set=data is not None,
+            error_comment=comment,
+            offending_elements=tags,
+            **_counts(tally, code),
+        )
+        self._peer.conn.send_message(self._context.id, response, data)
+
+
+class MoveOperation(RetrieveOperation):
+    """C-MOVE: the images go to an enrolled device."""
+
+    def __init__(self, peer: Peer, context_id: int, command: Command) -> None:
+        super().__init__(peer, context_id, command)
+        self._resolve: Callable[[], object] | None = None
+
+    def check(self) -> None:
+        """UNKNOWN_DESTINATION or NOT_AUTHORISED before anything is read."""
+        title = (self._command.move_destination or "").strip(" \0")
+        self._destination = self._peer.doorway.destination(self._peer.principal, title)
+
+    def sub_operations(self, instances: list[StoredInstance], source: OutgoingSource) -> AsyncIterator[SubOperation]:
+        """Send to the destination, with Move Originator AE Title and Message ID."""
+        return self._peer.doorway.sender.send(
+            self._destination,
+            instances,
+            source,
+            originator=self._peer.principal.ae_title,
+            originator_message_id=self._command.message_id or 0,
+        )
+
+    def respond(self, code: int, tally: Tally | None, comment: str, tags: tuple[int, ...], data: bytes | None) -> None:
+        """Send a C-MOVE response."""
+        response = c_move_rsp(
+            self._command,
+            code,
+            has_data_set=data is not None,
+            error_comment=comment,
+            offending_elements=tags,
+            **_counts(tally, code),
+        )
+        self._peer.conn.send_message(self._context.id, response, data)

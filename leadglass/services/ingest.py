@@ -1,0 +1,323 @@
+"""Ingest: an instance arrives in pieces, is encrypted as it comes, and is answered when it is durable and known.
+
+A Reception is driven by a door: `feed` takes bytes and never blocks; when `congested` is true the door stops reading
+and awaits `relieve`; `complete` ends it. Until the scan has seen the Study Instance UID the bytes wait in memory
+(bounded by the scan's own limit), because the study key is not known before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TypeVar
+
+from leadglass.core.errors import ErrorCode, LeadglassError
+from leadglass.core.device import DuplicatePolicy
+from leadglass.core.events import EventKind, JournalEvent, Outcome
+from leadglass.core.identity import InstanceIdentity, KeyScope
+from leadglass.core.limits import MAX_HEADER_BYTES, SMALL_RECORD
+from leadglass.core.ports import AddOutcome, Catalog, Journal, RecordWriter, Vault
+from leadglass.core.principal import Principal, Right
+from leadglass.core.records import InstanceEntry, Location, RecordTrailer, StoredInstance
+from leadglass.dicom.scan import HeaderScan, HeaderScanner
+from leadglass.services.admit import Gate, use_case
+from leadglass.services.budget import BufferBudget
+from leadglass.services.compare import same_values
+from leadglass.services.group_commit import GroupCommit
+from leadglass.services.identify import identity_of, key_scope_of
+from leadglass.services.trash import Trash
+
+T = TypeVar("T")
+
+COMPARABLE = 64 * 1024 * 1024  # a resend up to this size is compared by value, above it by digest only
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """What a sender says before the data set, and the defaults of its device."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+    issuer: str = ""
+    assumed_character_set: str = "ISO_IR 100"
+    duplicates: DuplicatePolicy = DuplicatePolicy.VERSION
+    file_meta: bytes = b""
+
+
+class StoreOutcome(Enum):
+    """How a store ended, all of them successes."""
+
+    STORED = "stored"
+    ALREADY_THERE = "already-there"
+    RESTORED = "restored"
+    VERSION = "version"
+
+
+@dataclass(frozen=True, slots=True)
+class StoreResult:
+    """The outcome, and defects that were tolerated (fixed phrases, no values)."""
+
+    outcome: StoreOutcome
+    identity: InstanceIdentity
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Tools:
+    vault: Vault
+    catalog: Catalog
+    journal: Journal
+    commit: GroupCommit
+    budget: BufferBudget
+    trash: Trash
+    threads: ThreadPoolExecutor
+    same_values: Callable[[bytes, str, StoredInstance], bool]
+
+
+class Ingest:
+    """The use case behind C-STORE, STOW-RS and import."""
+
+    def __init__(
+        self,
+        gate: Gate,
+        vault: Vault,
+        catalog: Catalog,
+        journal: Journal,
+        trash: Trash,
+        threads: ThreadPoolExecutor,
+        budget: BufferBudget,
+    ) -> None:
+        self.gate = gate
+        compare = functools.partial(same_values, vault)
+        self._commit = GroupCommit(vault, catalog)
+        self._tools = _Tools(vault, catalog, journal, self._commit, budget, trash, threads, compare)
+
+    @use_case(Right.STORE, EventKind.INSTANCES_TRANSFERRED)
+    def begin(self, principal: Principal, announced: Announced) -> Reception:
+        """A reception for one instance. The store's journal event rides in the record itself."""
+        return Reception(self._tools, principal, announced)
+
+    def close(self) -> None:
+        """Finish what was submitted; the door is closed before."""
+        self._commit.close()
+
+
+@dataclass(slots=True)
+class _Progress:
+    head: bytearray = field(default_factory=bytearray)  # bytes before a writer exists
+    plain: bytearray | None = None  # kept to compare with the instance already stored
+    counted: int = 0  # bytes taken from the budget
+    writer: RecordWriter | None = None
+    key_id: bytes = b""
+    scope: KeyScope | None = None
+    length: int = 0
+    in_thread: bool = False  # a thread works with the writer: bytes wait in `head` meanwhile
+
+
+class Reception:
+    """One instance on its way in. Not to be used again after `complete` or `abort`."""
+
+    def __init__(self, tools: _Tools, principal: Principal, announced: Announced) -> None:
+        self._tools = tools
+        self._principal = principal
+        self._announced = announced
+        self._scanner = HeaderScanner(announced.transfer_syntax_uid)
+        self._progress = _Progress()
+        self._existing = tools.catalog.lookup(announced.sop_instance_uid)
+        if self._existing is not None:
+            self._progress.plain = bytearray()
+
+    def feed(self, data: bytes | bytearray | memoryview) -> None:
+        """Take more of the data set. LeadglassError UNPARSABLE as soon as it is known to be bad."""
+        progress = self._progress
+        progress.length += len(data)
+        self._scanner.feed(data)
+        if progress.plain is not None:
+            self._keep_plain(data)
+        if progress.in_thread:
+            progress.head += data
+        elif progress.writer is not None:
+            progress.writer.write(data)
+        else:
+            progress.head += data
+            self._try_begin()
+        held = (progress.writer.buffered if progress.writer is not None else 0) + len(progress.head)
+        self._recount(held + (len(progress.plain) if progress.plain is not None else 0))
+
+    @property
+    def congested(self) -> bool:
+        """Whether the door should stop reading and await `relieve`."""
+        progress = self._progress
+        if progress.writer is None:
+            return progress.scope is not None or self._tools.budget.exhausted
+        return progress.writer.buffered > SMALL_RECORD or self._tools.budget.exhausted
+
+    async def relieve(self) -> None:
+        """Make the study key, spill a large record, or wait for room. OUT_OF_RESOURCES if there is none."""
+        progress = self._progress
+        if progress.writer is None and progress.scope is not None:
+            await self._make_key(progress.scope)
+        if progress.writer is not None and progress.writer.buffered > SMALL_RECORD:
+            progress.in_thread = True
+            try:
+                await self._in_thread(progress.writer.spill)
+            finally:
+                progress.in_thread = False
+            progress.writer.write(progress.head)
+            progress.head = bytearray()
+            self._recount(progress.writer.buffered)
+        if self._tools.budget.exhausted:
+            await self._tools.budget.room()
+
+    async def complete(self) -> StoreResult:
+        """End of the data set: check, store, and return once it is durable and in the catalog.
+
+        Raises LeadglassError UNPARSABLE, MISSING_UID, IDENTITY_MISMATCH, INVALID_UID, DUPLICATE_REFUSED,
+        OUT_OF_RESOURCES or INTERNAL; nothing is visible then.
+        """
+        try:
+            return await self._complete()
+        finally:
+            self.abort()
+
+    def abort(self) -> None:
+        """Forget the instance. Harmless after `complete`."""
+        if self._progress.writer is not None:
+            self._progress.writer.abort()
+        self._recount(0)
+        self._progress = _Progress()
+
+    async def _complete(self) -> StoreResult:
+        scan = self._scanner.finish()
+        identity = identity_of(scan, self._announced)
+        progress = self._progress
+        if progress.writer is None:
+            await self._make_key(progress.scope or KeyScope.of(identity))
+        writer = progress.writer
+        assert writer is not None
+        digest = writer.digest()
+        if self._existing is not None:
+            settled = await self._settle_resend(self._existing, digest, identity, scan)
+            if settled is not None:
+                return settled
+        return await self._store(writer, identity, scan, digest)
+
+    async def _store(
+        self, writer: RecordWriter, identity: InstanceIdentity, scan: HeaderScan, digest: bytes
+    ) -> StoreResult:
+        announced, principal = self._announced, self._principal
+        trailer = RecordTrailer(
+            identity=identity,
+            transfer_syntax_uid=announced.transfer_syntax_uid,
+            received_at=time.time_ns(),
+            digest=digest,
+            principal=principal.name,
+            ae_title=principal.ae_title,
+            address=principal.address,
+            institution=principal.institution,
+            assumed_character_set=announced.assumed_character_set,
+            file_meta=announced.file_meta,
+        )
+        large = self._progress.length > SMALL_RECORD
+        sealed = await self._in_thread(lambda: writer.finish(trailer)) if large else writer.finish(trailer)
+        key_id = self._progress.key_id
+
+        def entry_at(location: Location) -> InstanceEntry:
+            return InstanceEntry(trailer, location, key_id, scan.values)
+
+        outcome = await self._tools.commit.submit(sealed, entry_at)
+        if scan.warnings:
+            self._note("tolerated-defects", identity, scan.warnings)
+        if outcome is AddOutcome.VERSION:
+            self._note("stored-as-version", identity, ())
+            return StoreResult(StoreOutcome.VERSION, identity, scan.warnings)
+        return StoreResult(StoreOutcome.STORED, identity, scan.warnings)
+
+    async def _settle_resend(
+        self, existing: StoredInstance, digest: bytes, identity: InstanceIdentity, scan: HeaderScan
+    ) -> StoreResult | None:
+        """What to answer if the instance need not be stored; None if it is to be stored as a further version."""
+        trashed = self._tools.catalog.is_trashed(identity.sop_instance_uid)
+        if trashed:
+            await self._in_thread(lambda: self._tools.trash.restore_for_resend(self._principal, existing.identity))
+        same = existing.digest == digest and existing.transfer_syntax_uid == self._announced.transfer_syntax_uid
+        plain = self._progress.plain
+        if not same and plain is not None:
+            compare, syntax = self._tools.same_values, self._announced.transfer_syntax_uid
+            same = await self._in_thread(lambda: compare(bytes(plain), syntax, existing))
+        if same:
+            outcome = StoreOutcome.RESTORED if trashed else StoreOutcome.ALREADY_THERE
+            return StoreResult(outcome, identity, scan.warnings)
+        if self._announced.duplicates is DuplicatePolicy.REFUSE:
+            self._note("duplicate-refused", identity, (), Outcome.MINOR_FAILURE)
+            raise LeadglassError(
+                ErrorCode.DUPLICATE_REFUSED, "Another object with this SOP Instance UID is stored.", tags=(0x00080018,)
+            )
+        return None
+
+    def _keep_plain(self, data: bytes | bytearray | memoryview) -> None:
+        plain = self._progress.plain
+        assert plain is not None
+        if len(plain) + len(data) > COMPARABLE:
+            self._progress.plain = None
+        else:
+            plain += data
+
+    def _try_begin(self) -> None:
+        progress = self._progress
+        if progress.scope is None:
+            if not self._scanner.identified:
+                if len(progress.head) > MAX_HEADER_BYTES:
+                    raise LeadglassError(ErrorCode.UNPARSABLE, "No Study Instance UID within the header limit.")
+                return
+            progress.scope = key_scope_of(self._scanner.partial, self._announced)
+        if progress.scope is None:
+            return
+        key = self._tools.vault.known_key(progress.scope)
+        if key is not None:
+            self._begin_writing(key.key_id, self._tools.vault.begin(key))
+
+    async def _make_key(self, scope: KeyScope) -> None:
+        progress = self._progress
+        progress.in_thread = True
+        try:
+            key = await self._in_thread(lambda: self._tools.vault.obtain_key(scope))
+        finally:
+            progress.in_thread = False
+        self._begin_writing(key.key_id, self._tools.vault.begin(key))
+
+    def _begin_writing(self, key_id: bytes, writer: RecordWriter) -> None:
+        progress = self._progress
+        progress.key_id = key_id
+        progress.writer = writer
+        writer.write(progress.head)
+        progress.head = bytearray()
+
+    def _recount(self, held: int) -> None:
+        change = held - self._progress.counted
+        if change > 0:
+            self._tools.budget.take(change)
+        elif change < 0:
+            self._tools.budget.give_back(-change)
+        self._progress.counted = held
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._tools.threads, work)
+
+    def _note(
+        self, what: str, identity: InstanceIdentity, warnings: tuple[str, ...], outcome: Outcome = Outcome.SUCCESS
+    ) -> None:
+        details: dict[str, str | int] = {"sop_class": identity.sop_class_uid, "study": identity.study_uid}
+        if warnings:
+            details["warnings"] = "; ".join(warnings[:8])
+        self._tools.journal.record(
+            JournalEvent(
+                EventKind.INSTANCES_TRANSFERRED, what, self._principal.name, self._principal.address, outcome, details
+            )
+        )

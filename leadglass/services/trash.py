@@ -1,0 +1,68 @@
+"""The trash: deleted studies wait for 30 days and can be brought back. Decisions in state, hiding in the catalog."""
+
+from __future__ import annotations
+
+import time
+
+from leadglass.core.errors import ErrorCode, LeadglassError
+from leadglass.core.events import EventKind, JournalEvent
+from leadglass.core.identity import InstanceIdentity
+from leadglass.core.ports import Catalog, Journal, State, TrashedStudy
+from leadglass.core.principal import Principal, Right
+from leadglass.core.query import Selection
+from leadglass.services.admit import Gate, use_case
+
+RETENTION_DAYS = 30
+
+
+class Trash:
+    """Delete and undelete, by study."""
+
+    def __init__(self, gate: Gate, state: State, catalog: Catalog, journal: Journal) -> None:
+        self.gate = gate
+        self._state = state
+        self._catalog = catalog
+        self._journal = journal
+
+    @use_case(Right.DELETE, EventKind.STUDY_DELETED)
+    def delete(self, principal: Principal, selection: Selection, reason: str) -> list[str]:
+        """Put the studies of `selection` into the trash; their UIDs. NOT_FOUND if it selects none."""
+        studies = self._catalog.studies_of(selection)
+        if not studies:
+            raise LeadglassError(ErrorCode.NOT_FOUND, "Nothing matches what is to be deleted.")
+        for study_uid in studies:
+            self._note(principal, "study-trashed", study_uid)
+            self._state.put_trash(TrashedStudy(study_uid, time.time_ns(), principal.name, reason))
+            self._catalog.set_trashed(study_uid, True)
+        return studies
+
+    @use_case(Right.DELETE, EventKind.STUDY_DELETED)
+    def undelete(self, principal: Principal, study_uids: list[str]) -> list[str]:
+        """Bring studies back; the UIDs that were in the trash. NOT_FOUND if none was."""
+        restored = [uid for uid in study_uids if self._restore(principal, uid)]
+        if not restored:
+            raise LeadglassError(ErrorCode.NOT_FOUND, "None of these studies is in the trash.")
+        return restored
+
+    @use_case(Right.DELETE, EventKind.AUDIT_LOG_USED)
+    def entries(self, principal: Principal) -> list[TrashedStudy]:
+        """What is in the trash."""
+        self._note(principal, "trash-listed", "")
+        return self._state.trash()
+
+    @use_case(Right.STORE, EventKind.STUDY_DELETED)
+    def restore_for_resend(self, principal: Principal, identity: InstanceIdentity) -> None:
+        """Bring back the study of an instance that is sent again."""
+        self._restore(principal, identity.study_uid)
+
+    def _restore(self, principal: Principal, study_uid: str) -> bool:
+        if not self._state.remove_trash(study_uid):
+            return False
+        self._catalog.set_trashed(study_uid, False)
+        self._note(principal, "study-restored", study_uid)
+        return True
+
+    def _note(self, principal: Principal, what: str, study_uid: str) -> None:
+        details = {"study": study_uid} if study_uid else {}
+        event = JournalEvent(EventKind.STUDY_DELETED, what, principal.name, principal.address, details=details)
+        self._journal.record(event, durable=True)
