@@ -1,0 +1,129 @@
+"""Reading the journal: entries of all files by time, filtered. Damage is reported and read past, never hidden."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from leadglass.core.errors import LeadglassError
+from leadglass.core.events import EventKind
+from leadglass.journal.codec import JournalEntry, decode_event
+from leadglass.journal.format import (
+    FILE_SUFFIX,
+    HEADER_SIZE,
+    EntryCipher,
+    FileHeader,
+    candidates,
+    follow,
+    is_torn,
+    start_of,
+    unpack_header,
+)
+
+_SKEW = 300 * 1_000_000_000  # a clock may have been set back a little between a file's opening and its entries
+
+
+@dataclass(frozen=True, slots=True)
+class JournalFilter:
+    """What to show. Empty or None means any; times are ns since the epoch, `since` included, `until` not."""
+
+    kinds: frozenset[EventKind] = frozenset()
+    principal: str = ""
+    since: int | None = None
+    until: int | None = None
+    text: str = ""  # in what happened, who, from where or any detail, without regard to case
+
+    def takes(self, entry: JournalEntry) -> bool:
+        """Whether `entry` is to be shown."""
+        event = entry.event
+        return (
+            (not self.kinds or event.kind in self.kinds)
+            and (not self.principal or event.principal == self.principal)
+            and (self.since is None or entry.time >= self.since)
+            and (self.until is None or entry.time < self.until)
+            and (not self.text or self._mentions(entry))
+        )
+
+    def _mentions(self, entry: JournalEntry) -> bool:
+        event = entry.event
+        texts = (event.what, event.principal, event.address, *map(str, event.details.values()))
+        return any(self.text.casefold() in text.casefold() for text in texts)
+
+
+def read_journal(
+    directory: Path,
+    journal_key: bytes,
+    wanted: JournalFilter = JournalFilter(),
+    on_damage: Callable[[str], None] = lambda problem: None,
+) -> Iterator[JournalEntry]:
+    """Entries in order of time (of one file: in order of writing), as of now. Holds only files that overlap in time.
+
+    `on_damage` is told of each file that does not read whole, in one sentence.
+    """
+    waiting = _headers(directory, journal_key, wanted, on_damage)
+    heap: list[tuple[int, int, JournalEntry, Iterator[JournalEntry]]] = []
+    number = 0
+    upcoming = next(waiting, None)
+    while heap or upcoming is not None:
+        if upcoming is not None and (not heap or upcoming[0].created <= heap[0][0]):
+            entries = _entries(*upcoming, journal_key, on_damage)
+            upcoming, number = next(waiting, None), number + 1
+            _push(heap, number, entries)
+            continue
+        _, place, entry, entries = heapq.heappop(heap)
+        _push(heap, place, entries)
+        if wanted.takes(entry):
+            yield entry
+
+
+def _push(
+    heap: list[tuple[int, int, JournalEntry, Iterator[JournalEntry]]], number: int, entries: Iterator[JournalEntry]
+) -> None:
+    entry = next(entries, None)
+    if entry is not None:
+        heapq.heappush(heap, (entry.time, number, entry, entries))
+
+
+def _headers(
+    directory: Path, journal_key: bytes, wanted: JournalFilter, on_damage: Callable[[str], None]
+) -> Iterator[tuple[FileHeader, Path]]:
+    found = []
+    for path in sorted(directory.glob("*" + FILE_SUFFIX)):
+        with path.open("rb") as file:
+            header = unpack_header(file.read(HEADER_SIZE), journal_key)
+        if header is None:
+            on_damage(f"{path.name}: its header is damaged, the file cannot be read")
+        elif wanted.until is None or header.created - _SKEW < wanted.until:
+            found.append((header, path))
+    yield from sorted(found, key=lambda item: (item[0].created, item[1].name))
+
+
+def _entries(
+    header: FileHeader, path: Path, journal_key: bytes, on_damage: Callable[[str], None]
+) -> Iterator[JournalEntry]:
+    data = path.read_bytes()
+    cipher = EntryCipher(header, journal_key)
+    at = start_of(data)
+    for entry in follow(data, at):
+        at = entry.after
+        plaintext = cipher.open(entry)
+        if plaintext is not None:
+            yield from _decoded(plaintext, header, entry.sequence)
+    if is_torn(data, at.offset):
+        return
+    on_damage(f"{path.name}: damaged behind entry {at.count}; what still opens behind it is shown")
+    last = at.count
+    for entry in candidates(data, at.offset, last):
+        plaintext = cipher.open(entry) if entry.sequence > last else None
+        if plaintext is not None:
+            last = entry.sequence
+            yield from _decoded(plaintext, header, entry.sequence)
+
+
+def _decoded(plaintext: bytes, header: FileHeader, sequence: int) -> Iterator[JournalEntry]:
+    try:
+        yield decode_event(plaintext, header.file_id, sequence)
+    except LeadglassError:
+        return
