@@ -31,6 +31,7 @@ PDU_HEADER = struct.Struct(">BxI")  # type, reserved, length of what follows
 SHORT_BODY = 4  # of A-ASSOCIATE-RJ, A-RELEASE-RQ, A-RELEASE-RP and A-ABORT
 _ASSOCIATE_HEAD = struct.Struct(">Hxx16s16s32x")  # protocol version, called, calling (PS3.8 table 9-11)
 _CONTEXT_HEAD = struct.Struct(">BxBx")  # identifier, result (zero in a request)
+_ANY_SYNTAX = "1.2.840.10008.1.2"
 _APPLICATION, _PROPOSED, _RESULT, _ABSTRACT, _TRANSFER, _USER = 0x10, 0x20, 0x21, 0x30, 0x40, 0x50
 
 
@@ -176,5 +177,6 @@ def _encode_proposed(context: ProposedContext) -> bytes:
 
 
 def _encode_result(context: ContextResult) -> bytes:
-    syntax = fields.item(_TRANSFER, fields.encode_uid(context.transfer_syntax))  # present whatever the result is
+    uid = context.transfer_syntax or _ANY_SYNTAX  # not significant then, but some peers cannot read an empty one
+    syntax = fields.item(_TRANSFER, fields.encode_uid(uid))
     return fields.item(_RESULT, _CONTEXT_HEAD.pack(context.id, context.result) + syntax)
