@@ -50,3 +50,12 @@ CONNECT_TIMEOUT_SECONDS = 25.0  # an unreachable destination is reported within 
 MAX_ASSOCIATIONS = 256  # in all
 RESERVED_FOR_DEVICES = 64  # of which only callers from an enrolled device's networks may take these
 MAX_UNKNOWN_PER_ADDRESS = 16  # connections of one address before its device is known
+
+# --- decoding pixels (in the sandbox) ---
+MAX_FRAME_BYTES = 256 * MIB  # one decoded frame: a 16-bit mammogram has 60 MB, a whole slide is tiled
+MAX_NATIVE_PIXEL_BYTES = 0xFFFFFFFE  # a native value has a length of 32 bits (PS3.5 7.1.1)
+SANDBOX_ADDRESS_SPACE = 3 * 1024 * MIB  # OpenJPEG wants up to 4 bytes per sample beside input and output
+SANDBOX_CPU_SECONDS = 3600  # a worker whose parent is gone ends by itself
+SANDBOX_FRAME_SECONDS = 60.0  # one frame of MAX_FRAME_BYTES decodes in under 20 s on a slow core
+SANDBOX_START_SECONDS = 60.0  # a fresh interpreter is ready in under 2 s on an idle machine
+SANDBOX_WAIT_SECONDS = 120.0  # for a decoder to become free

@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, TypeAlias
 
-from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.limits import MAX_ELEMENTS, MAX_FRAGMENTS, MAX_ITEMS, MAX_NESTING
 from leadglass.dicom.dictionary import vr_of
+from leadglass.dicom.refusal import broken
 
 UNDEFINED_LENGTH: Final = 0xFFFFFFFF
 ITEM: Final = 0xFFFEE000
@@ -86,11 +86,6 @@ class _Level:
         self.little = little
         self.items = items  # holds items, not elements
         self.fragments = fragments
-
-
-def broken(comment: str) -> LeadglassError:
-    """The error for a data set that cannot be read for conversion."""
-    return LeadglassError(ErrorCode.CANNOT_CONVERT, comment)
 
 
 class ElementReader:

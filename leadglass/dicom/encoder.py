@@ -14,8 +14,8 @@ from leadglass.dicom.elements import (
     SHORT_VRS,
     UNDEFINED_LENGTH,
     ElementSink,
-    broken,
 )
+from leadglass.dicom.refusal import broken
 
 PIXEL_REPRESENTATION: Final = 0x00280103
 LUT_DESCRIPTOR: Final = 0x00283002

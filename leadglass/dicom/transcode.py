@@ -14,9 +14,10 @@ from collections.abc import Iterator, Mapping
 from typing import Final, Protocol
 
 from leadglass.core.errors import ErrorCode, LeadglassError
-from leadglass.dicom.elements import ElementReader, broken
+from leadglass.dicom.elements import ElementReader
 from leadglass.dicom.encoder import Encoder
 from leadglass.dicom.overlay import RootEdit, RootEditor
+from leadglass.dicom.refusal import broken
 from leadglass.dicom.transfer_syntaxes import TransferSyntax, lookup
 from leadglass.dicom.uids import EXPLICIT_VR_LE
 

@@ -1,0 +1,1 @@
+"""Hostile work in processes that hold nothing worth stealing."""
