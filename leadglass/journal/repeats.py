@@ -9,13 +9,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from time import time_ns
+from time import time
 from typing import TypeAlias
 
 from leadglass.core.events import EventKind, JournalEvent
 from leadglass.core.ports import Journal
 
-MINUTE_NS = 60 * 1_000_000_000
+MINUTE_SECONDS = 60
 MAX_KEYS = 4096  # kinds of repetition told apart at a time; beyond it they are counted together
 _Key: TypeAlias = "tuple[EventKind, str, str, str]"
 
@@ -23,14 +23,14 @@ _Key: TypeAlias = "tuple[EventKind, str, str, str]"
 @dataclass(slots=True)
 class _Count:
     event: JournalEvent
-    minute: int
+    minute: float
     further: int = 0
 
 
 class RepeatedEvents:
     """For any thread, never blocks; `flush` is to be called regularly (ChainedJournal.each_cycle)."""
 
-    def __init__(self, journal: Journal, clock: Callable[[], int] = time_ns) -> None:
+    def __init__(self, journal: Journal, clock: Callable[[], float] = time) -> None:
         self._journal = journal
         self._clock = clock
         self._lock = threading.Lock()
@@ -38,7 +38,7 @@ class RepeatedEvents:
 
     def record(self, event: JournalEvent) -> None:
         """Write `event` if it is the first of its kind in this minute, else count it."""
-        minute = self._clock() // MINUTE_NS
+        minute = self._clock() // MINUTE_SECONDS
         key = (event.kind, event.what, event.address, str(event.details.get("reason", "")))
         ended = None
         with self._lock:
@@ -55,9 +55,9 @@ class RepeatedEvents:
             self._write_further(ended)
         self._journal.record(event)
 
-    def flush(self, now: int) -> None:
-        """Write the counts of minutes that are over at `now` (ns since the epoch)."""
-        self._flush(lambda count: count.minute != now // MINUTE_NS)
+    def flush(self, now: float) -> None:
+        """Write the counts of minutes that are over at `now` (seconds since the epoch, as `clock` gives)."""
+        self._flush(lambda count: count.minute != now // MINUTE_SECONDS)
 
     def close(self) -> None:
         """Write all counts, at the end of the process."""

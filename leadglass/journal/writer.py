@@ -88,7 +88,7 @@ class ChainedJournal:
         self._changed = threading.Condition()
         self._pending: deque[_Pending] = deque()
         self._barriers: list[_Ticket] = []
-        self._each_cycle: list[Callable[[int], None]] = []
+        self._each_cycle: list[Callable[[float], None]] = []
         self._hurry = self._closing = False
         self._open_or_wait()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
@@ -115,8 +115,8 @@ class ChainedJournal:
         if pending.ticket is not None and (not pending.ticket.done.wait(DURABLE_SECONDS) or pending.ticket.failed):
             raise LeadglassError(ErrorCode.UNAVAILABLE, _NOT_WRITABLE)
 
-    def each_cycle(self, call: Callable[[int], None]) -> None:
-        """Have `call(now)` called by the journal's thread about twice a second, now in ns since the epoch; it may
+    def each_cycle(self, call: Callable[[float], None]) -> None:
+        """Have `call(now)` called by the journal's thread about twice a second, now in seconds since the epoch; it may
         record events, durable ones excepted."""
         self._each_cycle.append(call)
 
@@ -167,7 +167,7 @@ class ChainedJournal:
             self._fail(problem, [])
 
     def _cycle(self) -> None:
-        now = self._clock()
+        now = self._clock() / 1e9
         for call in self._each_cycle:
             call(now)
         if self._file is None and self._ticks() - self._tried_at >= self._rhythm.retry:

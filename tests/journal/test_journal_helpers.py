@@ -15,7 +15,7 @@ from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.events import EventKind, JournalEvent, Outcome
 from leadglass.journal.audit_messages import EVENT_IDS, AuditSource, audit_message
 from leadglass.journal.codec import JournalEntry, decode_event, encode_event, entry_to_dict
-from leadglass.journal.ledger import AccessLedger
+from leadglass.journal.access_ledger import AccessLedger
 from leadglass.journal.reader import JournalFilter, read_journal
 from leadglass.journal.repeats import MAX_KEYS, RepeatedEvents
 from leadglass.journal.writer import ChainedJournal
@@ -94,7 +94,7 @@ def test_what_is_no_event_is_damage(encoded: bytes) -> None:
 
 def test_one_durable_event_per_principal_study_and_five_minutes_closed_with_its_count(clock: Clock) -> None:
     journal = ListJournal()
-    ledger = AccessLedger(journal, clock)
+    ledger = AccessLedger(journal, clock.ticks)
     for _ in range(3):
         ledger.begin("ws1", "10.0.0.1", "1.2")
         ledger.note("ws1", "10.0.0.1", "1.2", 5)
@@ -102,10 +102,10 @@ def test_one_durable_event_per_principal_study_and_five_minutes_closed_with_its_
     ledger.begin("ws2", "10.0.0.1", "1.2")
     assert [durable for _, durable in journal.events] == [True] * 3
     clock.advance(299)
-    ledger.flush(clock())
+    ledger.flush(clock.ticks())
     assert len(journal.events) == 3
     clock.advance(1)
-    ledger.flush(clock())
+    ledger.flush(clock.ticks())
     counts = {
         (event.principal, event.details["study_uid"]): event.details["instances"] for event, _ in journal.events[3:]
     }
@@ -116,7 +116,7 @@ def test_one_durable_event_per_principal_study_and_five_minutes_closed_with_its_
 
 def test_begin_closes_a_window_that_is_over_and_opens_another(clock: Clock) -> None:
     journal = ListJournal()
-    ledger = AccessLedger(journal, clock)
+    ledger = AccessLedger(journal, clock.ticks)
     ledger.begin("ws1", "", "1.2")
     clock.advance(301)
     assert not ledger.is_open("ws1", "", "1.2")
@@ -127,7 +127,7 @@ def test_begin_closes_a_window_that_is_over_and_opens_another(clock: Clock) -> N
 def test_nothing_may_leave_when_the_event_cannot_be_written(clock: Clock) -> None:
     journal = ListJournal()
     journal.writable = False
-    ledger = AccessLedger(journal, clock)
+    ledger = AccessLedger(journal, clock.ticks)
     with pytest.raises(LeadglassError):
         ledger.begin("ws1", "", "1.2")
     assert not ledger.is_open("ws1", "", "1.2")
@@ -138,7 +138,7 @@ def test_nothing_may_leave_when_the_event_cannot_be_written(clock: Clock) -> Non
 
 def test_who_begins_meanwhile_waits_for_the_same_event(clock: Clock) -> None:
     journal = ListJournal()
-    ledger = AccessLedger(journal, clock)
+    ledger = AccessLedger(journal, clock.ticks)
     journal.hold.clear()
     threads = [threading.Thread(target=ledger.begin, args=("ws1", "", "1.2")) for _ in range(4)]
     for thread in threads:
@@ -152,10 +152,10 @@ def test_who_begins_meanwhile_waits_for_the_same_event(clock: Clock) -> None:
 
 def test_a_reading_that_outlasts_its_window_goes_on_in_another(clock: Clock) -> None:
     journal = ListJournal()
-    ledger = AccessLedger(journal, clock)
+    ledger = AccessLedger(journal, clock.ticks)
     ledger.begin("ws1", "", "1.2")
     clock.advance(301)
-    ledger.flush(clock())
+    ledger.flush(clock.ticks())
     ledger.note("ws1", "", "1.2", 2)
     ledger.note("ws1", "", "1.2", 2)
     ledger.close()
@@ -165,16 +165,16 @@ def test_a_reading_that_outlasts_its_window_goes_on_in_another(clock: Clock) -> 
 
 def test_the_first_of_a_minute_is_written_the_rest_counted(clock: Clock, event: Make) -> None:
     journal = ListJournal()
-    repeats = RepeatedEvents(journal, clock)
+    repeats = RepeatedEvents(journal, clock.ticks)
     for _ in range(100):
         repeats.record(event(1, address="10.0.0.1", details={"reason": "title"}))
     repeats.record(event(1, address="10.0.0.2", details={"reason": "title"}))
     repeats.record(event(1, address="10.0.0.1", details={"reason": "passcode"}))
     assert len(journal.events) == 3
-    repeats.flush(clock())
+    repeats.flush(clock.ticks())
     assert len(journal.events) == 3
     clock.advance(60)
-    repeats.flush(clock())
+    repeats.flush(clock.ticks())
     assert [one.details.get("further") for one, _ in journal.events] == [None, None, None, 99]
     repeats.record(event(1, address="10.0.0.1", details={"reason": "title"}))
     assert len(journal.events) == 5
@@ -182,7 +182,7 @@ def test_the_first_of_a_minute_is_written_the_rest_counted(clock: Clock, event: 
 
 def test_a_new_minute_without_flush_writes_the_old_count_first(clock: Clock, event: Make) -> None:
     journal = ListJournal()
-    repeats = RepeatedEvents(journal, clock)
+    repeats = RepeatedEvents(journal, clock.ticks)
     repeats.record(event(1))
     repeats.record(event(1))
     clock.advance(60)
@@ -192,7 +192,7 @@ def test_a_new_minute_without_flush_writes_the_old_count_first(clock: Clock, eve
 
 def test_a_flood_from_many_addresses_is_bounded_in_memory_and_journal(clock: Clock, event: Make) -> None:
     journal = ListJournal()
-    repeats = RepeatedEvents(journal, clock)
+    repeats = RepeatedEvents(journal, clock.ticks)
     for number in range(MAX_KEYS + 1000):
         repeats.record(event(1, address=str(number)))
     assert len(journal.events) == MAX_KEYS + 1

@@ -161,9 +161,9 @@ def test_a_medium_that_fails_at_the_start_leaves_a_journal_that_recovers(
 
 def test_a_failing_callback_does_not_end_the_thread(open_journal: Open, event: Make, clock: Clock) -> None:
     journal = open_journal()
-    calls: list[int] = []
+    calls: list[float] = []
 
-    def call(now: int) -> None:
+    def call(now: float) -> None:
         calls.append(now)
         if len(calls) == 1:
             raise RuntimeError

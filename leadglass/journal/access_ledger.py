@@ -14,13 +14,13 @@ from typing import TypeAlias
 from leadglass.core.events import EventKind, JournalEvent
 from leadglass.core.ports import Journal
 
-WINDOW_NS = 300 * 1_000_000_000
+WINDOW_SECONDS = 300.0
 _Key: TypeAlias = "tuple[str, str, str]"  # principal, address, study
 
 
 @dataclass(slots=True)
 class _Window:
-    opened: int
+    opened: float
     count: int = 0
     settled: threading.Event = field(default_factory=threading.Event)
     failed: bool = False
@@ -29,7 +29,7 @@ class _Window:
 class AccessLedger:
     """Keeps the open windows. For any thread; `flush` is to be called regularly (ChainedJournal.each_cycle)."""
 
-    def __init__(self, journal: Journal, clock: Callable[[], int] = time.time_ns) -> None:
+    def __init__(self, journal: Journal, clock: Callable[[], float] = time.time) -> None:
         self._journal = journal
         self._clock = clock
         self._lock = threading.Lock()
@@ -69,8 +69,8 @@ class AccessLedger:
             window.settled.set()
         self._journal.record(_event("instances-access-continued", key, {}))
 
-    def flush(self, now: int) -> None:
-        """Close the windows that are over at `now` (ns since the epoch)."""
+    def flush(self, now: float) -> None:
+        """Close the windows that are over at `now` (seconds since the epoch, as `clock` gives)."""
         self._close(lambda window: self._is_over(window, now))
 
     def close(self) -> None:
@@ -113,9 +113,9 @@ class AccessLedger:
             self._journal.record(_closing_event(key, window))
 
     @staticmethod
-    def _is_over(window: _Window, now: int) -> bool:
+    def _is_over(window: _Window, now: float) -> bool:
         """Also when the clock was set back: a window must not stay open for longer than it is meant to."""
-        return not 0 <= now - window.opened < WINDOW_NS
+        return not 0 <= now - window.opened < WINDOW_SECONDS
 
 
 def _closing_event(key: _Key, window: _Window) -> JournalEvent:
