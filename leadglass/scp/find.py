@@ -90,7 +90,7 @@ class FindOperation:
         conn, title, syntax = self._peer.conn, self._peer.called_title, self._context.transfer_syntax
         for number, match in enumerate(page.matches):
             if number % ANSWERS_PER_TURN == ANSWERS_PER_TURN - 1:
-                await conn.drain()
+                await conn.drained()
                 await asyncio.sleep(0)
             if self._cancelled:
                 return

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.ports import PixelDecoder, RecordReader
+from leadglass.dicom.decompress import decompress
 from leadglass.dicom.transcode import Transcoder
 from leadglass.dicom.transfer_syntaxes import TRANSFER_SYNTAXES
 from leadglass.dicom.uids import (
@@ -14,7 +15,6 @@ from leadglass.dicom.uids import (
     EXPLICIT_VR_LE,
     IMPLICIT_VR_LE,
 )
-from leadglass.services.decompress import decompressed
 
 NATIVE = (EXPLICIT_VR_LE, IMPLICIT_VR_LE, DEFLATED_EXPLICIT_VR_LE, EXPLICIT_VR_BE)
 
@@ -36,15 +36,10 @@ def converted(reader: RecordReader, stored: str, target: str, decoder: PixelDeco
     if stored == target:
         yield from reader.chunks()
         return
-    syntax = TRANSFER_SYNTAXES[stored]
-    if not syntax.encapsulated:
+    if not TRANSFER_SYNTAXES[stored].encapsulated:
         yield from transcoded(reader.chunks(), stored, target)
         return
-    explicit = decompressed(reader, stored, decoder)
-    if target == EXPLICIT_VR_LE:
-        yield from explicit
-    else:
-        yield from transcoded(explicit, EXPLICIT_VR_LE, target)
+    yield from decompress(reader.read, stored, target, decoder)
 
 
 def transcoded(pieces: Iterator[bytes], source: str, target: str) -> Iterator[bytes]:

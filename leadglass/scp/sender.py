@@ -1,0 +1,94 @@
+"""Sending to an enrolled device (core.ports.Sender): C-STORE as SCU, for C-MOVE and forwarding.
+
+The stored syntax, Explicit LE and Implicit LE are offered in contexts of their own, so that the sender chooses per
+instance; over several associations, one after the other, if more than 128 contexts are needed.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Callable, Sequence
+
+from leadglass.core.device import Device, Endpoint
+from leadglass.core.errors import ErrorCode, LeadglassError
+from leadglass.core.ports import OutgoingSource, SubOperation
+from leadglass.core.records import StoredInstance
+from leadglass.dicom import uids
+from leadglass.net.dialer import DialOptions
+from leadglass.net.proposals import association_request, propose
+from leadglass.net.requestor import Requestor, dial
+from leadglass.scp.statuses import RETRIEVE, status_of
+from leadglass.wire.dimse import status
+from leadglass.wire.ul.pdu import ProposedContext
+
+ContextFor = Callable[[Device], ssl.SSLContext | None]
+
+
+def offered(instances: Sequence[StoredInstance]) -> list[tuple[str, tuple[str, ...]]]:
+    """(SOP class, one transfer syntax) pairs for `instances`: as stored, Explicit LE, Implicit LE."""
+    pairs: dict[tuple[str, tuple[str, ...]], None] = {}
+    for stored in instances:
+        for syntax in (stored.transfer_syntax_uid, uids.EXPLICIT_VR_LE, uids.IMPLICIT_VR_LE):
+            pairs[(stored.identity.sop_class_uid, (syntax,))] = None
+    return list(pairs)
+
+
+class DeviceSender:
+    """Sends over net. `tls_for` gives the TLS context for a device that listens with TLS."""
+
+    def __init__(self, own_title: str, tls_for: ContextFor) -> None:
+        self._own_title = own_title
+        self._tls_for = tls_for
+
+    async def send(
+        self,
+        destination: Device,
+        instances: Sequence[StoredInstance],
+        source: OutgoingSource,
+        *,
+        originator: str = "",
+        originator_message_id: int = 0,
+    ) -> AsyncIterator[SubOperation]:
+        """See core.ports.Sender."""
+        endpoint = destination.listens
+        if endpoint is None:
+            raise LeadglassError(ErrorCode.DESTINATION_UNREACHABLE, "The device has no address to send to.")
+        origin = (originator, originator_message_id) if originator else None
+        waiting = list(instances)
+        for contexts in propose(offered(instances)):
+            classes = {context.abstract_syntax for context in contexts}
+            batch = [stored for stored in waiting if stored.identity.sop_class_uid in classes]
+            waiting = [stored for stored in waiting if stored.identity.sop_class_uid not in classes]
+            peer = await self._dial(destination, endpoint, contexts)
+            try:
+                for stored in batch:
+                    code = await self._store(peer, stored, source, origin)
+                    yield SubOperation(stored.identity.sop_instance_uid, code)
+                await peer.release()
+            finally:
+                peer.abort()
+
+    async def _dial(self, device: Device, endpoint: Endpoint, contexts: tuple[ProposedContext, ...]) -> Requestor:
+        request = association_request(endpoint.ae_title, self._own_title, contexts)
+        tls = self._tls_for(device) if endpoint.tls else None
+        try:
+            return await dial(endpoint.host, endpoint.port, request, DialOptions(ssl_context=tls))
+        except LeadglassError as error:
+            if error.code is ErrorCode.NOT_AUTHORISED:
+                raise LeadglassError(ErrorCode.DESTINATION_UNREACHABLE, error.comment) from error
+            raise
+
+    @staticmethod
+    async def _store(
+        peer: Requestor, stored: StoredInstance, source: OutgoingSource, origin: tuple[str, int] | None
+    ) -> int:
+        contexts = peer.contexts_for(stored.identity.sop_class_uid)
+        try:
+            opened = await source.open(stored, [context.transfer_syntax for context in contexts])
+            context = next(c for c in contexts if c.transfer_syntax == opened.transfer_syntax_uid)
+            answer = await peer.store(context, stored.identity.sop_instance_uid, opened.chunks, originator=origin)
+        except LeadglassError as error:
+            if not peer.connection.established:
+                return status.CANNOT_UNDERSTAND
+            return status_of(error, RETRIEVE)
+        return answer.status
