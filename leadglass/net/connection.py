@@ -16,10 +16,17 @@ from leadglass.core.errors import LeadglassError
 from leadglass.net.handler import CloseReason, ConnectionHandler
 from leadglass.net.sockets import acknowledge_now
 from leadglass.wire.dimse.commands import Command, encode_command
-from leadglass.wire.dimse.messages import CommandReceived, DataSetFragment, MessageAssembler
+from leadglass.wire.dimse.messages import (
+    CommandReceived,
+    DataSetFragment,
+    FragmentPacker,
+    MessageAssembler,
+    command_pdus,
+    pdata_pdus,
+)
 from leadglass.wire.ul import events
 from leadglass.wire.ul.association import Association, Role
-from leadglass.wire.ul.pdata import Buffer, p_data
+from leadglass.wire.ul.pdata import Buffer
 from leadglass.wire.ul.pdu import AcceptedContext, AssociateAC, AssociateRJ, AssociateRQ
 from leadglass.wire.ul.timings import Timings
 
@@ -141,12 +148,12 @@ class Connection(asyncio.BufferedProtocol):
 
         Who sends many awaits `drained` in between.
         """
-        out = self._command_pdus(context_id, command)
-        if data_set is None:
-            out = [b"".join(out)]  # small: one copy costs less than a vectored write
-        else:
-            out += p_data(context_id, is_command=False, data=data_set, max_pdu=self.max_send_pdu)
-        self._send(out)
+        association = self._association
+        data = None if data_set is None else (data_set,)
+        now = self._loop.time()
+        for pdus in pdata_pdus(context_id, encode_command(command), data, association.max_send_pdu):
+            association.p_data(pdus, now)
+        self._flush()
         self._count_answer(command)
 
     async def send_stream(self, context_id: int, command: Command, chunks: AsyncIterator[bytes]) -> None:
@@ -155,20 +162,21 @@ class Connection(asyncio.BufferedProtocol):
         If `chunks` raises before its first chunk nothing was sent; later the message cannot be ended, so the
         association is aborted. Either way the error goes on.
         """
-        held: bytes | None = None
+        packer = FragmentPacker(context_id, self.max_send_pdu)
+        out = command_pdus(context_id, encode_command(command), self.max_send_pdu)
         begun = False
         try:
             async for chunk in chunks:
-                if held is not None:
-                    self._send_part(context_id, None if begun else command, held, last=False)
-                    begun = True
+                full = packer.push(chunk)
+                if full:
+                    self._send(out + full)
+                    out, begun = [], True
                     await self.drained()
-                held = chunk
         except BaseException:  # a cancelled sender, too, leaves half a message behind
             if begun:
                 self.abort()
             raise
-        self._send_part(context_id, None if begun else command, held or b"", last=True)
+        self._send(out + packer.finish())
         self._count_answer(command)
         await self.drained()
 
@@ -371,14 +379,6 @@ class Connection(asyncio.BufferedProtocol):
     def _tell_answered(self, *, admitted: bool) -> None:
         if self._watcher is not None:
             self._watcher.answered(self, admitted=admitted)
-
-    def _command_pdus(self, context_id: int, command: Command) -> list[Buffer]:
-        return list(p_data(context_id, is_command=True, data=encode_command(command), max_pdu=self.max_send_pdu))
-
-    def _send_part(self, context_id: int, command: Command | None, chunk: bytes, *, last: bool) -> None:
-        out = [] if command is None else self._command_pdus(context_id, command)
-        out += p_data(context_id, is_command=False, data=chunk, max_pdu=self.max_send_pdu, is_last=last)
-        self._send(out)
 
     def _send(self, pdus: list[Buffer]) -> None:
         self._association.p_data(pdus, self._loop.time())

@@ -22,7 +22,7 @@ from leadglass.wire.ul.events import (
     ReleaseRequested,
     Timeout,
 )
-from leadglass.wire.ul.pdata import p_data
+from leadglass.wire.ul.pdata import p_data_header
 from leadglass.wire.ul.pdu import (
     Abort,
     AcceptedContext,
@@ -53,6 +53,16 @@ ANSWER = AssociateAC(
     (ContextResult(1, 0, IMPLICIT), ContextResult(3, 3)),
     UserInformation(8192, "1.3", roles=(RoleSelection(CT, False, True),)),
 )
+
+
+def p_data(context_id: int, *, is_command: bool, data: bytes, max_pdu: int, is_last: bool = True) -> list[bytes]:
+    """P-DATA-TF with one value each, headers and data in turn."""
+    out: list[bytes] = []
+    for start in range(0, len(data), max_pdu - 6) or (0,):
+        piece = data[start : start + max_pdu - 6]
+        final = is_last and start + len(piece) == len(data)
+        out += [p_data_header(context_id, is_command | final << 1, len(piece)), piece]
+    return out
 
 
 def sent(association: Association) -> bytes:

@@ -11,10 +11,20 @@ from pynetdicom import pdu as theirs
 
 from leadglass.wire.ul.events import DataReceived
 from leadglass.wire.ul.fields import InvalidPduError
-from leadglass.wire.ul.pdata import p_data
+from leadglass.wire.ul.pdata import p_data_header
 from leadglass.wire.ul.reader import LARGE_BUFFER, SMALL_BUFFER, Mark, PduReader
 
 Value = tuple[int, bool, bytes]  # context, is command, data
+
+
+def p_data(context_id: int, *, is_command: bool, data: bytes, max_pdu: int, is_last: bool = True) -> list[bytes]:
+    """P-DATA-TF with one value each, headers and data in turn."""
+    out: list[bytes] = []
+    for start in range(0, len(data), max_pdu - 6) or (0,):
+        piece = data[start : start + max_pdu - 6]
+        final = is_last and start + len(piece) == len(data)
+        out += [p_data_header(context_id, is_command | final << 1, len(piece)), piece]
+    return out
 
 
 def receive(reader: PduReader, raw: bytes, step: int) -> list[Value]:

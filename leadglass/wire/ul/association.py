@@ -180,7 +180,7 @@ class Association:
         return self._take_events()
 
     def p_data(self, pdus: Iterable[Buffer], now: float) -> None:
-        """Send whole P-DATA-TF PDUs, headers included (`pdata.p_data`). UNAVAILABLE when the association is over."""
+        """Send whole P-DATA-TF PDUs (`pdata.p_data_header` heads each). UNAVAILABLE when the association is over."""
         if not self._sends_data:
             raise LeadglassError(ErrorCode.UNAVAILABLE, "The association is not open for messages.")
         self._out.extend(pdus)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from typing import TypeAlias
 
 from leadglass.wire.ul.pdu import PduType
@@ -18,19 +17,3 @@ _HEADER = struct.Struct(">BxIIBB")
 def p_data_header(context_id: int, flags: int, length: int) -> bytes:
     """PDU and PDV header for a P-DATA-TF that holds one PDV of `length` data bytes."""
     return _HEADER.pack(PduType.P_DATA_TF, length + PDV_HEADER_LENGTH, length + 2, context_id, flags)
-
-
-def p_data(context_id: int, *, is_command: bool, data: Buffer, max_pdu: int, is_last: bool = True) -> Iterator[Buffer]:
-    """The buffers of the P-DATA-TF that carry `data`, each at most `max_pdu` long; the last is flagged `is_last`.
-
-    `max_pdu` is the announced length a peer takes (`Association.max_send_pdu`), over 6.
-    """
-    view = memoryview(data)
-    room = max_pdu - PDV_HEADER_LENGTH
-    kind = COMMAND if is_command else 0
-    end = len(view)
-    for start in range(0, end, room) or (0,):
-        stop = min(start + room, end)
-        flags = kind | LAST if is_last and stop == end else kind
-        yield p_data_header(context_id, flags, stop - start)
-        yield view[start:stop]
