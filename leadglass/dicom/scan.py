@@ -385,10 +385,10 @@ class HeaderScanner:
         outermost = not self._stack
         wanted = self._wanted.get(tag)
         group_length = outermost and tag & 0xFFFF == 0 and length == 4
-        if group_length or (wanted and length <= MAX_INDEXED_VALUE and vr != "SQ" and tag not in SEQUENCE_TAGS):
-            if len(window) - position < header + length:
-                self._need = header + length
-                return -1
+        catalogued = wanted and length <= MAX_INDEXED_VALUE and vr != "SQ" and tag not in SEQUENCE_TAGS
+        if (group_length or catalogued) and len(window) - position < header + length:
+            self._need = header + length
+            return -1
         self._elements += 1
         offset = self._base + position
         fresh = self._note_order(tag)
