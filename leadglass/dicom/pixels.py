@@ -15,7 +15,7 @@ from leadglass.dicom.frames import ReadAt
 from leadglass.dicom.overlay import RootEdit
 from leadglass.dicom.refusal import broken
 from leadglass.dicom.transfer_syntaxes import lookup
-from leadglass.dicom.uids import JPEG_BASELINE, JPEG_EXTENDED
+from leadglass.dicom.uids import JPEG_BASELINE, JPEG_EXTENDED, JPEG_LS_NEAR_LOSSLESS
 
 SAMPLES_PER_PIXEL: Final = 0x00280002
 PHOTOMETRIC_INTERPRETATION: Final = 0x00280004
@@ -49,8 +49,9 @@ _SMALL: Final = frozenset(
 )
 _TABLES: Final = frozenset({EXTENDED_OFFSET_TABLE, EXTENDED_OFFSET_TABLE_LENGTHS})
 _MAX_SMALL: Final = 64  # bytes of a value of these attributes
-# These syntaxes cannot be lossless, so an object in them has been compressed with loss (PS3.3 C.7.6.1.1.5).
-_ALWAYS_LOSSY: Final = frozenset({JPEG_BASELINE, JPEG_EXTENDED})
+# Objects in these syntaxes were compressed with loss (PS3.3 C.7.6.1.1.5). JPEG 2000 (.91) and HTJ2K (.203) may hold
+# lossless codestreams too, so there the object's own word is left as it is.
+_ALWAYS_LOSSY: Final = frozenset({JPEG_BASELINE, JPEG_EXTENDED, JPEG_LS_NEAR_LOSSLESS})
 
 
 @dataclass(frozen=True, slots=True)

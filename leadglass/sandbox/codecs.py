@@ -127,7 +127,7 @@ def _rle(description: PixelDescription, data: bytes) -> Decoded:
 
 def _segment(data: bytes, length: int) -> bytes | bytearray:
     """A segment through the fast decoder where it ends as it should, else through the tolerant one."""
-    with contextlib.suppress(imagecodecs.ImcdError):
+    with contextlib.suppress(imagecodecs.PackbitsError):
         out = imagecodecs.packbits_decode(data, out=length)
         if len(out) == length:
             return out
