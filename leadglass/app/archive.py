@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from leadglass.app.config import Config
+from leadglass.app.facts import gather
 from leadglass.app.home import Home
-from leadglass.core.ports import Catalog, Journal, State
+from leadglass.core.ports import Catalog, State
 from leadglass.index.catalog import SqliteCatalog
 from leadglass.index.state import SqliteState
 from leadglass.journal.access_ledger import AccessLedger
+from leadglass.journal.repeats import RepeatedEvents
 from leadglass.journal.writer import ChainedJournal
 from leadglass.keys.keyset import KeySet
 from leadglass.sandbox.pool import SandboxPool
 from leadglass.services.admit import Gate
 from leadglass.services.budget import BufferBudget
+from leadglass.services.devices import DeviceRegister
 from leadglass.services.find import Find
 from leadglass.services.ingest import Ingest
 from leadglass.services.maintenance import Maintenance
@@ -27,6 +29,7 @@ from leadglass.services.retrieve import Retrieve
 from leadglass.services.trash import Trash
 from leadglass.vault.store import SegmentVault
 
+DECODERS = 2  # at work at a time; a spare is warm beside them
 THREADS = 8  # for SQL, disk reads and decryption: blocking work that releases the interpreter
 
 
@@ -40,7 +43,8 @@ class Archive:
     vault: SegmentVault
     state: State
     catalog: Catalog
-    journal: Journal
+    journal: ChainedJournal
+    refusals: RepeatedEvents
     gate: Gate
     ingest: Ingest
     find: Find
@@ -48,6 +52,7 @@ class Archive:
     trash: Trash
     recovery: Recovery
     maintenance: Maintenance
+    devices: DeviceRegister
     threads: ThreadPoolExecutor
 
 
@@ -63,15 +68,27 @@ def open_archive(home: Home, config: Config, keys: KeySet, *, budget: BufferBudg
         stack.callback(catalog.close)
         vault = SegmentVault(home.vault, keys.archive_id, keys.ring)
         stack.callback(vault.close)
-        decoder = SandboxPool()
+        decoder = SandboxPool(DECODERS)
         stack.callback(decoder.close)
         threads = ThreadPoolExecutor(THREADS, thread_name_prefix="archive")
         stack.callback(threads.shutdown)
-        accesses = AccessLedger(journal, time.time)
+        accesses = AccessLedger(journal)
         stack.callback(accesses.close)
+        journal.each_cycle(accesses.flush)
+        refusals = RepeatedEvents(journal)
+        stack.callback(refusals.close)
+        journal.each_cycle(refusals.flush)
         gate = Gate(journal)
         trash = Trash(gate, state, catalog, journal)
-        ingest = Ingest(gate, vault, catalog, journal, trash, threads, budget or BufferBudget())
+        ingest = Ingest(
+            gate,
+            vault=vault,
+            catalog=catalog,
+            journal=journal,
+            trash=trash,
+            threads=threads,
+            budget=budget or BufferBudget(),
+        )
         stack.callback(ingest.close)
         yield Archive(
             home,
@@ -81,12 +98,14 @@ def open_archive(home: Home, config: Config, keys: KeySet, *, budget: BufferBudg
             state,
             catalog,
             journal,
+            refusals,
             gate,
             ingest,
             Find(gate, catalog, journal, threads),
-            Retrieve(gate, vault, catalog, accesses, decoder, threads),
+            Retrieve(gate, vault=vault, catalog=catalog, accesses=accesses, decoder=decoder, threads=threads),
             trash,
             Recovery(gate, vault, catalog, state, journal),
             Maintenance(gate, vault, catalog, state, journal),
+            DeviceRegister(gate, state, journal, gateways=gather().gateways, internal=config.internal_networks),
             threads,
         )

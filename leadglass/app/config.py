@@ -86,7 +86,7 @@ def parse_config(raw: Mapping[str, Any], where: str = "leadglass.toml") -> Confi
     tables.only(networks, {"internal"}, "networks")
     titles = tuple(tables.texts(archive, "ae_titles", "archive"))
     if not titles:
-        raise tables.wrong("archive.ae_titles", "names no title; give at least one, like [\"LEADGLASS\"]")
+        raise tables.wrong("archive.ae_titles", 'names no title; give at least one, like ["LEADGLASS"]')
     return Config(
         ae_titles=titles,
         key_source=_key_source(tables, tables.table(raw, "keys")),

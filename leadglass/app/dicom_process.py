@@ -17,6 +17,7 @@ from pathlib import Path
 import uvloop
 
 from leadglass import __version__
+from leadglass.access.passcodes import passcode_fits
 from leadglass.app.archive import Archive, open_archive
 from leadglass.app.certificates import Certificates
 from leadglass.app.config import ListenerConfig, read_config
@@ -64,7 +65,13 @@ async def _serve(archive: Archive, ready: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     certificates = Certificates(archive.state, archive.keys.ca, archive.config)
-    admission = Admission(archive.state, archive.journal, _settings(archive))
+    admission = Admission(
+        archive.state,
+        refusals=archive.refusals,
+        settings=_settings(archive),
+        matches=certificates.matches,
+        passcode_fits=passcode_fits,
+    )
     sender = DeviceSender(archive.config.ae_titles[0], certificates.for_dialing)
     doorway = Doorway(admission, archive.ingest, archive.find, archive.retrieve, sender, archive.journal)
     listeners = [await _listen(item, doorway, certificates) for item in archive.config.listeners]

@@ -15,7 +15,9 @@ from pathlib import Path
 
 PR_GET_DUMPABLE = 3
 PR_SET_DUMPABLE = 4
-NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "afs", "fuse.sshfs"})
+NETWORK_FILE_SYSTEMS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "afs", "fuse.sshfs"}
+)
 BRIDGE_PREFIXES = ("docker", "br-", "virbr", "podman", "cni", "lxcbr", "lxdbr", "vboxnet", "vmnet")
 
 

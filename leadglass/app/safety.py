@@ -13,7 +13,14 @@ from leadglass.app.config import MAX_OVERRIDE_DAYS, Config
 from leadglass.app.facts import NETWORK_FILE_SYSTEMS, HostFacts, PathFact
 from leadglass.core.device import Device
 
-WEB_ROOTS = tuple(map(Path, ("/var/www", "/srv/www", "/srv/http", "/usr/share/nginx", "/usr/local/www", "/opt/lampp/htdocs")))
+WEB_ROOTS = (
+    Path("/var/www"),
+    Path("/srv/www"),
+    Path("/srv/http"),
+    Path("/usr/share/nginx"),
+    Path("/usr/local/www"),
+    Path("/opt/lampp/htdocs"),
+)
 WEB_FOLDERS = frozenset({"public_html", "htdocs", "wwwroot"})
 
 
@@ -75,8 +82,10 @@ def _listeners(situation: Situation) -> Iterator[Risk]:
 
 def _beyond(text: str) -> bool:
     address = ipaddress.ip_address(text)
-    return address.is_global or address in ipaddress.ip_network("100.64.0.0/10") if address.version == 4 else (
-        address.is_global
+    return (
+        address.is_global or address in ipaddress.ip_network("100.64.0.0/10")
+        if address.version == 4
+        else (address.is_global)
     )
 
 

@@ -64,7 +64,9 @@ class Supervisor:
         ready = os.read(ready_read, 1)
         os.close(ready_read)
         if not ready and not self._stopping:
-            raise LeadglassError(ErrorCode.UNAVAILABLE, f"The DICOM process did not start (exit {self._worker.wait()}).")
+            raise LeadglassError(
+                ErrorCode.UNAVAILABLE, f"The DICOM process did not start (exit {self._worker.wait()})."
+            )
 
     def _wait(self) -> int:
         assert self._worker is not None

@@ -16,7 +16,16 @@ from leadglass.core.device import Device
 from leadglass.core.events import JournalEvent
 from leadglass.core.identity import InstanceIdentity, KeyScope
 from leadglass.core.query import FindPage, Query, Selection
-from leadglass.core.records import Damage, InstanceEntry, Location, RecordTrailer, ReplayMark, StoredInstance
+from leadglass.core.records import (
+    CheckedRecord,
+    Damage,
+    InstanceEntry,
+    Location,
+    RecordTrailer,
+    ReplayMark,
+    RingFinding,
+    StoredInstance,
+)
 
 # --- vault -----------------------------------------------------------------------------------------------------
 
@@ -147,6 +156,13 @@ class Vault(Protocol):
 
     def adopt(self, segment: str) -> ReplayMark:
         """Seal a dead writer's segment behind its last good record; the final mark."""
+        ...
+
+    def check(
+        self, read_data: bool, from_position: str | None = None
+    ) -> Iterator[CheckedRecord | Damage | RingFinding]:
+        """Compare the ring's copies, then go through every segment; with `read_data` every data set is read from the
+        medium and compared with its digest. `from_position` continues behind a CheckedRecord. Nothing is changed."""
         ...
 
     def close(self) -> None:

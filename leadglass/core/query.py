@@ -22,13 +22,15 @@ class Level(Enum):
 class Query:
     """What is looked for. `keys` holds matching keys and, with no values, universal (return) keys; items of a
     sequence key are AttributeSets. A value list on a UI key is a list of UIDs; ranges and wildcards stand in the
-    text as the peer sent it. `timezone` is the request's (0008,0201), e.g. "+0100", or empty."""
+    text as the peer sent it. `timezone` is the request's (0008,0201), e.g. "+0100", or empty. With
+    `combined_datetime` a date and its time are one range (PS3.4 C.2.2.2.5, where both sides negotiated it)."""
 
     level: Level
     keys: AttributeSet
     limit: int = DEFAULT_QUERY_LIMIT
     offset: int = 0
     timezone: str = ""
+    combined_datetime: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,3 +85,22 @@ class Damage:
     offset: int
     length: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedRecord:
+    """A record that is as it should be. `position` continues the check behind it."""
+
+    location: Location
+    identity: InstanceIdentity
+    digest: bytes
+    position: str
+
+
+@dataclass(frozen=True, slots=True)
+class RingFinding:
+    """Something off in the key ring. `copy` is ring.a, ring.b or both; `offset` -1 means the copy as a whole."""
+
+    copy: str
+    offset: int
+    reason: str

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from leadglass.access.policy import Admitted, Caller, Refused
 from leadglass.core.principal import Right
+from leadglass.dicom import uids
 from leadglass.net.connection import Connection
 from leadglass.net.handler import CloseReason
 from leadglass.scp.doorway import Doorway
 from leadglass.scp.find import FindOperation
-from leadglass.scp.negotiation import answer
+from leadglass.scp.negotiation import SERVICE_RIGHTS, answer
 from leadglass.scp.operations import Operation, Peer
 from leadglass.scp.retrieve import GetOperation, MoveOperation
 from leadglass.scp.store import StoreOperation
-from leadglass.services.admission import Admitted, Refused
 from leadglass.wire.dimse import status
 from leadglass.wire.dimse.commands import Command, CommandField, c_echo_rsp, response_to
 from leadglass.wire.ul.pdu import AssociateRQ
-from leadglass.dicom import uids
 
 _OPERATIONS: Mapping[tuple[CommandField, str], Callable[[Peer, int, Command], Operation]] = {
     (CommandField.C_FIND_RQ, uids.PATIENT_ROOT_FIND): FindOperation,
@@ -27,6 +27,9 @@ _OPERATIONS: Mapping[tuple[CommandField, str], Callable[[Peer, int, Command], Op
     (CommandField.C_MOVE_RQ, uids.PATIENT_ROOT_MOVE): MoveOperation,
     (CommandField.C_MOVE_RQ, uids.STUDY_ROOT_MOVE): MoveOperation,
 }
+
+
+PASSCODE_IDENTITY = 2  # user identity type: user name and passcode (PS3.7 D.3.3.7)
 
 
 class AssociationHandler:
@@ -44,7 +47,7 @@ class AssociationHandler:
 
     def association_requested(self, conn: Connection, request: AssociateRQ) -> None:
         """Admit or refuse, negotiate, answer."""
-        decision = self._doorway.admission.decide(conn.peer_address, conn.tls, conn.peer_certificate, request)
+        decision = self._doorway.admission.decide(self._caller(conn, request))
         if isinstance(decision, Refused):
             self._doorway.counters.refused += 1
             conn.reject(decision.result, decision.source, decision.reason)
@@ -65,9 +68,11 @@ class AssociationHandler:
         elif field is CommandField.C_STORE_RSP:
             if isinstance(self._operation, GetOperation):
                 self._operation.store_response(command)
-        elif field & 0x8000 or (self._operation is not None and not self._operation.finished):
-            conn.abort()
-        elif not self._doorway.admission.still_admitted(self._admitted):
+        elif (
+            field & 0x8000
+            or (self._operation is not None and not self._operation.finished)
+            or not self._doorway.admission.still_admitted(self._admitted)
+        ):
             conn.abort()
         else:
             self._begin(peer, context_id, command)
@@ -87,12 +92,24 @@ class AssociationHandler:
         """Give back what the association held, and journal an end that was not in order."""
         if self._operation is not None:
             self._operation.closed()
-        self._doorway.admission.left(conn.peer_address, self._admitted, reason.value)
+        if reason not in (CloseReason.RELEASED, CloseReason.REJECTED):
+            device = self._admitted.device.name if self._admitted else ""
+            self._doorway.admission.note_end(conn.peer_address, device, conn.close_detail or reason.value)
+
+    def _caller(self, conn: Connection, request: AssociateRQ) -> Caller:
+        identity = request.user.identity
+        if identity is not None and not conn.tls:
+            self._doorway.admission.note_identity_off_tls(conn.peer_address)
+            identity = None
+        passcode = identity.secondary if identity is not None and identity.type == PASSCODE_IDENTITY else None
+        return Caller(
+            conn.peer_address, request.calling_ae, request.called_ae, conn.tls, conn.peer_certificate, passcode
+        )
 
     def _begin(self, peer: Peer, context_id: int, command: Command) -> None:
         context = peer.conn.accepted[context_id]
         make = _OPERATIONS.get((command.field, context.abstract_syntax))
-        if command.field is CommandField.C_STORE_RQ and context.abstract_syntax not in uids.QUERY_RETRIEVE:
+        if command.field is CommandField.C_STORE_RQ and context.abstract_syntax not in SERVICE_RIGHTS:
             make = StoreOperation
         if command.field is CommandField.C_ECHO_RQ and context.abstract_syntax == uids.VERIFICATION:
             may = peer.principal.may(Right.ECHO)

@@ -140,7 +140,7 @@ def _carries(attributes: AttributeSet, character_set: str) -> bool:
 def _fits(attribute: Attribute, sets: tuple[str, ...]) -> bool:
     for value in attribute.values:
         if isinstance(value, str):
-            if not value.isascii() and not can_encode(value, attribute.vr, sets):
+            if not value.isascii() and not can_encode(value, sets, attribute.vr):
                 return False
         elif not isinstance(value, bytes) and not all(_fits(inner, sets) for inner in value.values()):
             return False

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from leadglass.core.device import Device
 from leadglass.core.limits import MAX_PDU_LENGTH
 from leadglass.core.principal import Principal, Right
+from leadglass.dicom import uids
 from leadglass.dicom.sop_classes import STORAGE_SOP_CLASSES
 from leadglass.dicom.transfer_syntaxes import choose
-from leadglass.dicom import uids
 from leadglass.wire.ul.pdu import (
     AssociateAC,
     AssociateRQ,
@@ -47,7 +47,7 @@ def answer(request: AssociateRQ, device: Device, principal: Principal) -> Associ
         extended=_extended(request),
         identity_response=_identity_response(request),
     )
-    results = tuple(_result(context, device, principal, context.abstract_syntax in getter) for context in request.contexts)
+    results = tuple(_result(item, device, principal, item.abstract_syntax in getter) for item in request.contexts)
     return AssociateAC(request.called_ae, request.calling_ae, results, user)
 
 

@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
 
+from leadglass.access.addresses import address_of, contained, plain_source_allowed
+from leadglass.access.policy import (
+    REFUSAL_HINTS,
+    Admitted,
+    Caller,
+    Matches,
+    Refused,
+    Rules,
+    identify,
+    title_of,
+)
 from leadglass.core.device import Device
 from leadglass.core.errors import ErrorCode, LeadglassError
+from leadglass.core.events import EventKind, JournalEvent, Outcome
 from leadglass.core.ports import State
 from leadglass.core.principal import Principal, Right
 
 REFRESH_SECONDS = 1.0  # a disabled device is out within two seconds, running associations too
+
+
+class EventSink(Protocol):
+    """Takes events that a peer can cause at will, and counts repetitions (journal.RepeatedEvents)."""
+
+    def record(self, event: JournalEvent) -> None:
+        """Never blocks."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +96,102 @@ def destination_of(devices: Devices, principal: Principal, title: str) -> Device
         if device.name in allowed:
             return device
     raise LeadglassError(ErrorCode.NOT_AUTHORISED, "This device may not move images to that destination.")
+
+
+@dataclass(frozen=True, slots=True)
+class AdmissionSettings:
+    """What the configuration says of callers. `plain_retrieve` maps a device's name to the override's last day."""
+
+    ae_titles: tuple[str, ...]
+    internal_networks: tuple[str, ...] = ()
+    own_gateways: tuple[str, ...] = ()
+    plain_retrieve: Mapping[str, dt.date] = field(default_factory=dict)
+
+
+class Admission:
+    """Where a connection becomes a Principal. Not a use case: it is how principals come to be.
+
+    Refusals are journalled, the first of an address and reason at once, the others of the minute as a count.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        *,
+        refusals: EventSink,
+        settings: AdmissionSettings,
+        matches: Matches,
+        passcode_fits: Callable[[bytes, str], bool],
+        today: Callable[[], dt.date] = lambda: dt.datetime.now(dt.UTC).date(),
+    ) -> None:
+        self._devices = Devices(state)
+        self._refusals = refusals
+        self._settings = settings
+        self._matches = matches
+        self._passcode_fits = passcode_fits
+        self._today = today
+
+    def is_device_address(self, address: str) -> bool:
+        """Whether some enabled device may call from `address` (reserved places at the listener)."""
+        caller = address_of(address)
+        return any(device.enabled and contained(caller, device.networks) for device in self._devices.current())
+
+    def may_connect(self, address: str, *, tls: bool) -> bool:
+        """Whether a connection from `address` is looked at at all: plain ones not from outside (and an alarm then)."""
+        if tls or plain_source_allowed(address, self._settings.internal_networks):
+            return True
+        self._refuse(address, "plain-from-outside", "", "", Outcome.SERIOUS_FAILURE)
+        return False
+
+    def decide(self, caller: Caller) -> Admitted | Refused:
+        """Admit or refuse a caller, and journal a refusal."""
+        self._devices.refresh()
+        decision = identify(caller, self._devices.current(), self._rules(), self._matches, self._passcode_fits)
+        if isinstance(decision, Refused):
+            called = title_of(caller.calling_title)
+            self._refuse(caller.address, decision.cause, called, decision.device, Outcome.MINOR_FAILURE)
+        return decision
+
+    def still_admitted(self, admitted: Admitted) -> bool:
+        """Whether the device is as it was when it was admitted: changed, disabled or removed ones are not."""
+        return admitted.device in self._devices.current()
+
+    def destination(self, principal: Principal, title: str) -> Device:
+        """Where a C-MOVE goes; see `destination_of`."""
+        return destination_of(self._devices, principal, title)
+
+    def note_identity_off_tls(self, address: str) -> None:
+        """A user identity came without TLS: it is ignored and forgotten, and somebody should know."""
+        self._refusals.record(
+            JournalEvent(
+                EventKind.SECURITY_ALERT,
+                "user-identity-in-clear",
+                "",
+                address,
+                Outcome.MINOR_FAILURE,
+                {"reason": "user identity without TLS was ignored"},
+            )
+        )
+
+    def note_end(self, address: str, device: str, reason: str) -> None:
+        """An association ended out of order."""
+        self._refusals.record(
+            JournalEvent(
+                EventKind.NETWORK_ENTRY, "association-ended", device, address, Outcome.MINOR_FAILURE, {"reason": reason}
+            )
+        )
+
+    def _rules(self) -> Rules:
+        settings, today = self._settings, self._today()
+        in_force = frozenset(name for name, until in settings.plain_retrieve.items() if today <= until)
+        return Rules(settings.ae_titles, settings.internal_networks, settings.own_gateways, in_force)
+
+    def _refuse(self, address: str, cause: str, title: str, device: str, outcome: Outcome) -> None:
+        details = {"reason": cause, "title": printable(title), "hint": REFUSAL_HINTS.get(cause, cause)}
+        event = JournalEvent(EventKind.SECURITY_ALERT, "association-refused", device, address, outcome, details)
+        self._refusals.record(event)
+
+
+def printable(title: str) -> str:
+    """An AE title as it may stand in a journal: printable ASCII, at most 16 characters."""
+    return "".join(character if " " <= character <= "~" else "?" for character in title)[:16]

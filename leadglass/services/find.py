@@ -30,7 +30,5 @@ class Find:
         page = await asyncio.get_running_loop().run_in_executor(self._threads, self._catalog.find, query)
         keyed = ",".join(f"{tag:08X}" for tag, attribute in query.keys.items() if attribute.values)
         details = {"level": query.level.value, "keys": keyed, "answers": len(page.matches)}
-        self._journal.record(
-            JournalEvent(EventKind.QUERY, "query", principal.name, principal.address, details=details)
-        )
+        self._journal.record(JournalEvent(EventKind.QUERY, "query", principal.name, principal.address, details=details))
         return page

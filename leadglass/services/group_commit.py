@@ -56,9 +56,7 @@ class GroupCommit:
         self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
         self._thread.start()
 
-    def submit(
-        self, record: SealedRecord, entry_at: Callable[[Location], InstanceEntry]
-    ) -> asyncio.Future[AddOutcome]:
+    def submit(self, record: SealedRecord, entry_at: Callable[[Location], InstanceEntry]) -> asyncio.Future[AddOutcome]:
         """Have `record` stored; the future resolves after the catalog's transaction or with a LeadglassError."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[AddOutcome] = loop.create_future()

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeVar
 
-from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.device import DuplicatePolicy
+from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.events import EventKind, JournalEvent, Outcome
 from leadglass.core.identity import InstanceIdentity, KeyScope
 from leadglass.core.limits import MAX_HEADER_BYTES, SMALL_RECORD
@@ -86,6 +86,7 @@ class Ingest:
     def __init__(
         self,
         gate: Gate,
+        *,
         vault: Vault,
         catalog: Catalog,
         journal: Journal,

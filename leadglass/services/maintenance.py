@@ -9,7 +9,7 @@ from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.events import EventKind, JournalEvent, Outcome
 from leadglass.core.ports import Catalog, Journal, State, Vault
 from leadglass.core.principal import Principal, Right
-from leadglass.core.records import StoredInstance
+from leadglass.core.records import CheckedRecord, Damage, StoredInstance
 from leadglass.services.admit import Gate, use_case
 
 Progress = Callable[[int, int], None]
@@ -20,7 +20,7 @@ class CheckReport:
     """What `check` found. `problems` are plain sentences that name segments and offsets, never patients."""
 
     instances: int = 0
-    bytes_read: int = 0
+    records: int = 0
     problems: list[str] = field(default_factory=list)
 
 
@@ -47,8 +47,9 @@ class Maintenance:
         return self._catalog.conflicts()
 
     @use_case(Right.ADMINISTER, EventKind.APPLICATION_ACTIVITY)
-    def check(self, principal: Principal, progress: Progress | None = None) -> CheckReport:
-        """Every row of the catalog points to a record that opens and is the instance it says, of the length it says."""
+    def check(self, principal: Principal, *, read_data: bool = False, progress: Progress | None = None) -> CheckReport:
+        """Every row of the catalog points to a record that opens and is the instance it says; every record of the
+        vault authenticates, with `read_data` down to its last byte; the ring's two copies agree."""
         report = CheckReport()
         total = sum(self._catalog.statistics().get(name, 0) for name in ("instances", "versions"))
         for stored in self._catalog.instances():
@@ -58,6 +59,13 @@ class Maintenance:
                 report.problems.append(problem)
             if progress is not None and report.instances % 100 == 0:
                 progress(report.instances, total)
+        for finding in self._vault.check(read_data):
+            if isinstance(finding, CheckedRecord):
+                report.records += 1
+            elif isinstance(finding, Damage):
+                report.problems.append(f"Segment {finding.segment} at {finding.offset}: {finding.reason}")
+            else:
+                report.problems.append(f"Key ring {finding.copy} at {finding.offset}: {finding.reason}")
         outcome = Outcome.SERIOUS_FAILURE if report.problems else Outcome.SUCCESS
         counts: dict[str, str | int] = {"instances": report.instances, "problems": len(report.problems)}
         self._note(principal, "checked", outcome, counts)
@@ -78,8 +86,5 @@ class Maintenance:
         return ""
 
     def _note(self, principal: Principal, what: str, outcome: Outcome, details: Mapping[str, str | int]) -> None:
-        event = JournalEvent(
-            EventKind.APPLICATION_ACTIVITY, what, principal.name, principal.address, outcome, details
-        )
+        event = JournalEvent(EventKind.APPLICATION_ACTIVITY, what, principal.name, principal.address, outcome, details)
         self._journal.record(event)
-

@@ -111,9 +111,7 @@ class Recovery:
             "damage": len(report.damage),
         }
         self._journal.record(
-            JournalEvent(
-                EventKind.APPLICATION_ACTIVITY, what, principal.name, principal.address, outcome, details
-            )
+            JournalEvent(EventKind.APPLICATION_ACTIVITY, what, principal.name, principal.address, outcome, details)
         )
 
 
@@ -140,9 +138,7 @@ def scan_header(reader: RecordReader) -> HeaderScan:
     return scanner.partial
 
 
-def _batches(
-    items: Iterator[ReplayedRecord | Damage], damage: list[Damage]
-) -> Iterator[list[InstanceEntry]]:
+def _batches(items: Iterator[ReplayedRecord | Damage], damage: list[Damage]) -> Iterator[list[InstanceEntry]]:
     batch: list[InstanceEntry] = []
     for item in items:
         if isinstance(item, Damage):

@@ -40,6 +40,7 @@ class Retrieve:
     def __init__(
         self,
         gate: Gate,
+        *,
         vault: Vault,
         catalog: Catalog,
         accesses: AccessJournal,

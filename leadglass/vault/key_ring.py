@@ -11,7 +11,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from os import urandom
 from pathlib import Path
 from typing import TypeVar
@@ -19,6 +18,7 @@ from typing import TypeVar
 from leadglass.core import crashpoints
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.identity import KeyScope
+from leadglass.core.records import RingFinding
 from leadglass.keys.derive import KEY_SIZE
 from leadglass.vault.disk import Disk, failing_as
 from leadglass.vault.ring_format import (
@@ -38,15 +38,6 @@ COPIES = (("ring-a", "ring.a"), ("ring-b", "ring.b"))
 _OPEN_KEYS = 4096  # opened keys kept by scope and by id: a day's studies
 _WINDOW = 4 * MAX_ENTRY  # bytes compared at once
 _FAILED = "The key ring cannot be written."
-
-
-@dataclass(frozen=True, slots=True)
-class RingFinding:
-    """Something off in the ring. `copy` is ring.a, ring.b or both; `offset` -1 means the copy as a whole."""
-
-    copy: str
-    offset: int
-    reason: str
 
 
 class KeyRing:
@@ -231,19 +222,17 @@ class KeyRing:
             self._by_id[entry.key_id] = offset
 
     def _open(self, offset: int) -> OpenStudyKey:
-        """Open the entry at `offset` of either copy. DAMAGED if it authenticates in neither."""
+        """Open the entry at `offset` of the first copy where it is sound. DAMAGED if it is in none."""
         problem: LeadglassError | None = None
         for copy in self._copies:
-            with failing_as(ErrorCode.DAMAGED, "The key ring cannot be read."):
-                entry = self._read_entry(copy, offset)
-            if entry is None:
-                continue
             try:
-                key, _ = self._cipher.open(entry)
+                with failing_as(ErrorCode.OUT_OF_RESOURCES, "The key ring cannot be read."):
+                    entry = self._read_entry(copy, offset)
+                if entry is not None:
+                    key, _ = self._cipher.open(entry)
+                    return OpenStudyKey(self._archive_id, entry.key_id, key)
             except LeadglassError as failed:
                 problem = failed
-                continue
-            return OpenStudyKey(self._archive_id, entry.key_id, key)
         raise problem or LeadglassError(ErrorCode.DAMAGED, "An entry of the key ring is damaged in both copies.")
 
     def _read_entry(self, copy: int, offset: int) -> RingEntry | None:

@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from blake3 import blake3
 
 from leadglass.core.errors import ErrorCode, LeadglassError
-from leadglass.core.identity import InstanceIdentity
 from leadglass.core.ports import RecordReader
-from leadglass.core.records import Damage, Location
+from leadglass.core.records import CheckedRecord, Damage
 from leadglass.vault.disk import failing_as
 from leadglass.vault.segment_directory import SegmentDirectory
 from leadglass.vault.study_key import OpenStudyKey
 from leadglass.vault.walk import Walk
-
-
-@dataclass(frozen=True, slots=True)
-class CheckedRecord:
-    """A record that is as it should be. `position` continues the check behind it."""
-
-    location: Location
-    identity: InstanceIdentity
-    digest: bytes
-    position: str
 
 
 def scrub(

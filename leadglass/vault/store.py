@@ -9,17 +9,17 @@ from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.identity import InstanceIdentity, KeyScope
 from leadglass.core.limits import SEGMENT_SIZE
 from leadglass.core.ports import RecordWriter, ReplayedRecord, SealedRecord, StudyKey
-from leadglass.core.records import Damage, Location, ReplayMark
+from leadglass.core.records import CheckedRecord, Damage, Location, ReplayMark, RingFinding
 from leadglass.keys.derive import hkdf
 from leadglass.vault.appender import Appender
 from leadglass.vault.buffer_pool import BufferPool
 from leadglass.vault.disk import Disk, failing_as
-from leadglass.vault.key_ring import KeyRing, RingFinding
+from leadglass.vault.key_ring import KeyRing
 from leadglass.vault.own_segment import OwnSegment
 from leadglass.vault.record_reader import SegmentRecordReader
 from leadglass.vault.record_writer import SealedRecord as SegmentSealedRecord
 from leadglass.vault.record_writer import SegmentRecordWriter
-from leadglass.vault.scrub import CheckedRecord, scrub
+from leadglass.vault.scrub import scrub
 from leadglass.vault.segment_directory import SegmentDirectory
 from leadglass.vault.segment_format import HEADER_SIZE
 from leadglass.vault.study_key import OpenStudyKey

@@ -172,7 +172,7 @@ class LosesUnsynced(Disk):
     def _seen(self, descriptor: int, path: Path) -> int:
         inode = os.fstat(descriptor).st_ino
         if inode not in self._keep:
-            self._keep[inode] = os.dup(os.open(path, os.O_RDONLY))
+            self._keep[inode] = os.open(path, os.O_RDONLY)
         return descriptor
 
     def _remember(self, descriptor: int) -> None:

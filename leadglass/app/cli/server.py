@@ -1,0 +1,151 @@
+"""init, serve, status, stats."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from leadglass.app import demo as demonstration
+from leadglass.app.cli.opening import HomeOption, JsonOption, home_of, keys_of, opened, operator
+from leadglass.app.cli.output import as_json, errors, say, table
+from leadglass.app.config import Config, read_config
+from leadglass.app.facts import forbid_core_dumps
+from leadglass.app.home import Home
+from leadglass.app.judging import situation
+from leadglass.app.live import read_live
+from leadglass.app.lock import is_served, server_lock
+from leadglass.app.making import Plan, make_archive
+from leadglass.app.safety import Risk, risks, standing
+from leadglass.app.supervisor import Supervisor
+from leadglass.core.errors import ErrorCode, LeadglassError
+from leadglass.core.events import EventKind, JournalEvent, Outcome
+from leadglass.index.state import SqliteState
+from leadglass.journal.writer import ChainedJournal
+from leadglass.keys.keyset import KeySet
+
+OUTSIDE_SCAN = "nmap -Pn -sV -p 104,11112,{ports} YOUR-PUBLIC-ADDRESS"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command()(init)
+    app.command()(serve)
+    app.command()(status)
+    app.command()(stats)
+    app.command()(demo)
+
+
+def init(
+    home: HomeOption = None,
+    key_file: Annotated[Path | None, typer.Option(help="Where the new master key goes; outside the archive.")] = None,
+    title: Annotated[str, typer.Option(help="The archive's AE title.")] = "LEADGLASS",
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen on.")] = 11112,
+) -> None:
+    """Make a new, empty archive with keys of its own."""
+    place = home_of(home)
+    key = key_file or place.root.parent / f"{place.root.name}-key" / "master.key"
+    make_archive(place, Plan(key, title, host, port))
+    say(f"Made the archive [bold]{place.root}[/], its master key is in [bold]{key}[/].")
+    say("Next: export and test a recovery kit, and keep it where a fire in this room does not reach it:")
+    say(f"  leadglass keys export --home {place.root} KIT.txt")
+    say(f"  leadglass keys test --home {place.root} KIT.txt")
+    say(f"then: leadglass serve --home {place.root}")
+
+
+def serve(home: HomeOption = None) -> None:
+    """Serve the archive until it is told to stop. Unsafe settings do not start."""
+    place = home_of(home)
+    config = read_config(place.config)
+    forbid_core_dumps()
+    with server_lock(place.lock):
+        keys = keys_of(place, config)
+        _judge(place, config, keys)
+        raise SystemExit(Supervisor(place, keys).run(lambda: _say_ready(config)))
+
+
+def _judge(place: Home, config: Config, keys: KeySet) -> None:
+    with contextlib.ExitStack() as stack:
+        state = SqliteState(place.state, keys.state)
+        stack.callback(state.close)
+        seen = situation(place, config, state)
+        against = standing(seen)
+        taken = [risk for risk in risks(seen) if risk not in against]
+        journal = ChainedJournal(place.journal, keys.journal)
+        stack.callback(journal.close)
+        for risk in taken:
+            journal.record(_start_event("override-in-force", risk, Outcome.MINOR_FAILURE), durable=True)
+        for risk in against:
+            journal.record(_start_event("start-refused", risk, Outcome.SERIOUS_FAILURE))
+    for risk in against:
+        override = f"[override: {risk.name}]" if risk.overridable else ""
+        errors.print(f"unsafe: {risk.sentence}\n  mend: {risk.mend} {override}", markup=False)
+    if against:
+        raise LeadglassError(ErrorCode.UNSAFE, f"Not started: {len(against)} unsafe setting(s), named above.")
+
+
+def _start_event(what: str, risk: Risk, outcome: Outcome) -> JournalEvent:
+    details = {"risk": risk.name, "device": risk.device}
+    return JournalEvent(EventKind.SECURITY_ALERT, what, "leadglass", "", outcome, details)
+
+
+def _say_ready(config: Config) -> None:
+    for listener in config.listeners:
+        kind = "TLS" if listener.tls else "plain"
+        say(f"Listening on {listener.host} port {listener.port} ({kind}) as {', '.join(config.ae_titles)}.")
+
+
+def status(home: HomeOption = None, json: JsonOption = False) -> None:
+    """What runs, what is unsafe, which overrides are in force, and what cannot be seen from inside."""
+    with opened(home) as archive:
+        seen = situation(archive.home, archive.config, archive.state)
+        open_risks = [risk for risk in standing(seen) if risk.name != "core-dumps"]
+        live = read_live(archive.home.live)
+        running = is_served(archive.home.lock)
+    overrides = [(item.risk, item.device, str(item.until), item.reason) for item in archive.config.overrides]
+    if json:
+        as_json(
+            {
+                "home": str(archive.home.root),
+                "running": running,
+                "live": live,
+                "unsafe": [{"risk": risk.name, "sentence": risk.sentence, "mend": risk.mend} for risk in open_risks],
+                "overrides": [dict(zip(("risk", "device", "until", "reason"), row, strict=True)) for row in overrides],
+            }
+        )
+        return
+    say(f"Archive {archive.home.root}: {'running' if running else 'not running'}.")
+    for listener in archive.config.listeners:
+        say(f"  listener {listener.host}:{listener.port} {'TLS' if listener.tls else 'plain'}")
+    if live is not None:
+        say(
+            f"  {live['associations']} associations since start, {live['refused']} refused, {live['failed']} failed stores"
+        )
+    for risk in open_risks:
+        say(f"[bold red]unsafe[/] {risk.sentence} {risk.mend}")
+    table("Overrides in force", ("risk", "device", "until", "reason"), overrides)
+    ports = ",".join(str(listener.port) for listener in archive.config.listeners)
+    say("A forwarded port cannot be seen from inside. From outside, run:")
+    say("  " + OUTSIDE_SCAN.format(ports=ports))
+
+
+def stats(home: HomeOption = None, json: JsonOption = False) -> None:
+    """How much is in the archive."""
+    with opened(home) as archive:
+        counts = dict(archive.maintenance.statistics(operator()))
+    if json:
+        as_json(counts)
+    else:
+        table("In the archive", ("what", "how many"), list(counts.items()))
+
+
+def demo(
+    home: Annotated[Path, typer.Option(help="Where the demo lies.")] = Path("leadglass-demo"),
+    port: Annotated[int, typer.Option(help="The port to listen on.")] = 11112,
+    serve_: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve when it is filled.")] = True,
+) -> None:
+    """Make an archive with sample studies, filled through its own DICOM port, and serve it on loopback."""
+    demonstration.run(home.absolute(), port, keep_serving=serve_, say=say)

@@ -1,0 +1,34 @@
+"""From an opened archive to the situation that `safety` judges."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from leadglass.app.config import Config
+from leadglass.app.facts import gather, path_fact
+from leadglass.app.home import Home
+from leadglass.app.master import key_file
+from leadglass.app.safety import Situation
+from leadglass.core.errors import ErrorCode, LeadglassError
+from leadglass.core.ports import State
+
+KIT_TESTED = "recovery-kit-tested"
+DEMO_KEYS = "demo-keys"
+
+
+def situation(home: Home, config: Config, state: State) -> Situation:
+    """Gather everything. USAGE if the archive's folder is not there."""
+    here = path_fact(home.root)
+    if here is None:
+        raise LeadglassError(ErrorCode.USAGE, f"There is no archive at {home.root}.")
+    key = key_file(config.key_source)
+    return Situation(
+        config=config,
+        host=gather(),
+        home=here,
+        key_file=path_fact(key) if key is not None else None,
+        devices=tuple(state.devices()),
+        recovery_kit_tested=state.setting(KIT_TESTED) is not None,
+        demo_keys=state.setting(DEMO_KEYS) is not None,
+        today=dt.datetime.now(dt.UTC).date(),
+    )

@@ -1,0 +1,90 @@
+"""Making a new archive: folders, keys, configuration."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+
+from leadglass.app.home import Home
+from leadglass.core.errors import ErrorCode, LeadglassError
+from leadglass.keys import keyset, sources
+
+_TEMPLATE = """# Leadglass archive. Every key is explained in the README; an unknown one keeps the server from starting.
+
+[archive]
+ae_titles = {titles}          # how this archive may be called
+demo = {demo}
+
+[keys]
+source = "file"               # file, credential (systemd), fd, command or passphrase
+value = {key_file}
+
+[[listener]]
+host = "{host}"               # an address of this machine
+port = {port}
+tls = {tls}
+
+[networks]
+internal = []                 # ranges of yours beyond RFC 1918, for plain DICOM
+
+{overrides}"""
+_OVERRIDE = """[[override]]
+risk = "{risk}"
+reason = "{reason}"
+until = {until}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a new archive is to be."""
+
+    key_file: Path
+    ae_title: str = "LEADGLASS"
+    host: str = "127.0.0.1"
+    port: int = 11112
+    tls: bool = False
+    demo: bool = False
+    overrides: tuple[tuple[str, str], ...] = ()  # (risk, reason)
+    override_days: int = 90
+
+
+def make_archive(home: Home, plan: Plan) -> None:
+    """Make the folders, a master key outside, a keyset and a configuration. USAGE if there is an archive already."""
+    if home.config.exists() or home.keyset.exists():
+        raise LeadglassError(ErrorCode.USAGE, f"There is an archive in {home.root} already.")
+    key_file = plan.key_file.absolute()
+    if key_file.resolve().is_relative_to(home.root.resolve()):
+        comment = "The master key must lie outside the archive's folder: whoever copies one would have both."
+        raise LeadglassError(ErrorCode.UNSAFE, comment)
+    home.make()
+    key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    master = sources.generate_master()
+    sources.write_master_file(key_file, master)
+    keyset.create(home.keyset, master)
+    home.config.write_text(_configuration(plan, key_file), "utf-8")
+    home.config.chmod(0o600)
+
+
+def _configuration(plan: Plan, key_file: Path) -> str:
+    until = (dt.datetime.now(dt.UTC).date() + dt.timedelta(days=plan.override_days)).isoformat()
+    overrides = [_OVERRIDE.format(risk=risk, reason=reason, until=until) for risk, reason in plan.overrides]
+    return _TEMPLATE.format(
+        titles=_toml([plan.ae_title]),
+        demo=_toml(plan.demo),
+        key_file=_toml(str(key_file)),
+        host=plan.host,
+        port=plan.port,
+        tls=_toml(plan.tls),
+        overrides="\n".join(overrides),
+    )
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    text = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'
