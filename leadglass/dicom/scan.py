@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Final
 
 from leadglass.core.errors import ErrorCode, LeadglassError
@@ -25,9 +24,10 @@ from leadglass.core.limits import (
     MAX_NESTING,
 )
 from leadglass.core.records import HeaderValue
-from leadglass.dicom import index_keys, uids
+from leadglass.dicom import index_keys
 from leadglass.dicom.dictionary import vr_of
 from leadglass.dicom.inflate import BoundedInflater
+from leadglass.dicom.reencode import to_explicit_le
 from leadglass.dicom.scan_encoding import (
     EXPLICIT_BE,
     EXPLICIT_LE,
@@ -37,7 +37,6 @@ from leadglass.dicom.scan_encoding import (
     Encoding,
     to_little_endian,
 )
-from leadglass.dicom.transcode import Transcoder
 from leadglass.dicom.transfer_syntaxes import lookup
 
 PIXEL_DATA: Final = 0x7FE00010
@@ -62,14 +61,22 @@ _WANTED: Final[dict[int, str]] = (
     | {tag: vr_of(tag) for tag in index_keys.ALL}
 )
 _NOTHING: Final[dict[int, str]] = {}
+_WANTED_GROUPS: Final = {
+    group: {tag & 0xFFFF: vr for tag, vr in _WANTED.items() if tag >> 16 == group}
+    for group in {t >> 16 for t in _WANTED}
+}
+_NO_GROUPS: Final[dict[int, dict[int, str]]] = {}
+# The same in Implicit VR, where the dictionary alone says what is a sequence: those end a run at every level.
+_SEQUENCES: Final[dict[int, str]] = dict.fromkeys(SEQUENCE_TAGS, "")
+_WANTED_OR_SEQUENCE: Final[dict[int, str]] = _WANTED | _SEQUENCES
 _IDENTITY: Final = frozenset({PATIENT_ID, ISSUER_OF_PATIENT_ID, STUDY_INSTANCE_UID, 0x00080016, 0x00080018})
 
 
-class _Kind(IntEnum):
-    DATA_SET = 0
-    ITEM = 1
-    SEQUENCE = 2
-    FRAGMENTS = 3
+# Kinds of level, in an order that is relied on; plain numbers, because they are compared for every event.
+_DATA_SET: Final = 0
+_IN_ITEM: Final = 1
+_IN_SEQUENCE: Final = 2
+_IN_FRAGMENTS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +131,12 @@ class HeaderScanner:
         self._inflater = BoundedInflater() if syntax.deflated else None
 
         # The level that is open, and those around it.
-        self._kind = _Kind.DATA_SET
+        self._kind = _DATA_SET
         self._limit = _FOREVER  # offset at which this level ends at the latest
         self._defined = False  # it ends there and not at a delimiter
         self._previous = _FIRST
         self._encoding = encoding
-        self._stack: list[tuple[_Kind, int, bool, int, Encoding]] = []
+        self._stack: list[tuple[int, int, bool, int, Encoding]] = []
         self._wanted = _WANTED
 
         # Where the scan is.
@@ -229,9 +236,11 @@ class HeaderScanner:
         self._capture_from = 0
         self._need = 0
         while position < end:
-            if self._kind <= _Kind.ITEM:
-                run = self._explicit_run if self._encoding.explicit else self._implicit_run
-                position = run(window, position, end)
+            if self._kind <= _IN_ITEM and self._base + position < self._limit:
+                if self._encoding.explicit:
+                    position = self._explicit_run(window, position, end)
+                else:
+                    position = self._implicit_run(window, position, end)
                 if self._elements > MAX_ELEMENTS:
                     raise _unparsable("The data set has too many attributes")
             taken = self._step(window, position, end)
@@ -264,8 +273,10 @@ class HeaderScanner:
         encoding = self._encoding
         unpack, unpack_wide = encoding.header.unpack_from, encoding.wide.unpack_from
         short, long, names = encoding.short, encoding.long, encoding.names
-        little, wanted, values, make = encoding.little, self._wanted, self._values, tuple.__new__
+        little, values, make, cls = encoding.little, self._values, tuple.__new__, HeaderValue
+        groups = _NO_GROUPS if self._stack else _WANTED_GROUPS
         previous, odd, elements = self._previous, self._odd, 0
+        current, highest, wanted = -1, 0, _NOTHING  # group, element before this one, catalogued elements of the group
         limit = min(end, self._limit - self._base)
         last = limit - 8
         while position <= last:
@@ -277,29 +288,38 @@ class HeaderScanner:
                 start = position + 12
             else:
                 break
-            tag = group << 16 | element
             stop = start + length
-            if stop > limit or not previous < tag < _DELIMITERS:
+            if stop > limit:
                 break
-            if tag in wanted:
-                vr = wanted[tag]
+            if group == current:
+                if element <= highest:
+                    break
+            elif current < group < 0xFFFE and previous < group << 16 | element:
+                wanted = groups.get(group, _NOTHING)
+            else:
+                break
+            if element in wanted:
+                vr = wanted[element]
                 if vr != names[code]:
                     break
                 raw = window[start:stop]
-                values[tag] = make(HeaderValue, (vr, raw if little else to_little_endian(vr, raw)))
-            previous = tag
+                values[group << 16 | element] = make(cls, (vr, raw if little else to_little_endian(vr, raw)))
+            current, highest = group, element
             odd |= length
             elements += 1
             position = stop
-        self._previous, self._odd = previous, odd
+        if elements:
+            self._previous = current << 16 | highest
+        self._odd = odd
         self._elements += elements
         return position
 
     def _implicit_run(self, window: bytes, position: int, end: int) -> int:
         """The same for Implicit VR Little Endian, where the dictionary says what is a sequence."""
         unpack = self._encoding.header.unpack_from
-        wanted, values, make = self._wanted, self._values, tuple.__new__
-        previous, odd, elements = self._previous, self._odd, 0
+        special = _SEQUENCES if self._stack else _WANTED_OR_SEQUENCE
+        values, make, cls = self._values, tuple.__new__, HeaderValue
+        previous, odd, elements, too_high = self._previous, self._odd, 0, _DELIMITERS
         limit = min(end, self._limit - self._base)
         last = limit - 8
         while position <= last:
@@ -307,13 +327,13 @@ class HeaderScanner:
             tag = group << 16 | element
             start = position + 8
             stop = start + length
-            if stop > limit or not previous < tag < _DELIMITERS or tag in SEQUENCE_TAGS:
+            if stop > limit or not previous < tag < too_high:
                 break
-            if tag in wanted:
-                vr = wanted[tag]
+            if tag in special:
+                vr = special[tag]
                 if not vr:
                     break
-                values[tag] = make(HeaderValue, (vr, window[start:stop]))
+                values[tag] = make(cls, (vr, window[start:stop]))
             previous = tag
             odd |= length
             elements += 1
@@ -339,7 +359,7 @@ class HeaderScanner:
         if group == 0xFFFE:
             return self._delimiter(window, position, element, length, room)
         tag = group << 16 | element
-        if self._kind > _Kind.ITEM:
+        if self._kind > _IN_ITEM:
             raise _unparsable("A sequence holds something that is not an item", tag)
         vr, length, header = self._header(window, position, tag)
         if header < 0:
@@ -399,7 +419,7 @@ class HeaderScanner:
         if length == UNDEFINED:
             self._begin_undefined(tag, vr, offset + header)
         elif vr == "SQ":
-            self._push(_Kind.SEQUENCE, offset + header + length, True, self._encoding, tag)
+            self._push(_IN_SEQUENCE, offset + header + length, True, self._encoding, tag)
         else:
             self._odd |= length
             if wanted and fresh:
@@ -413,11 +433,11 @@ class HeaderScanner:
         if tag == PIXEL_DATA or (vr in ("OB", "OW") and self._encoding.explicit):
             if tag == PIXEL_DATA and not (self._encapsulates or self._stack):
                 self._warn("Pixel data are encapsulated though the transfer syntax is not")
-            self._push(_Kind.FRAGMENTS, self._limit, False, self._encoding, tag)
+            self._push(_IN_FRAGMENTS, self._limit, False, self._encoding, tag)
         elif vr == "UN" and self._encoding.explicit:  # its content is Implicit VR Little Endian (PS3.5 6.2.2)
-            self._push(_Kind.SEQUENCE, self._limit, False, IMPLICIT_LE, tag)
+            self._push(_IN_SEQUENCE, self._limit, False, IMPLICIT_LE, tag)
         elif vr in ("SQ", "UN"):
-            self._push(_Kind.SEQUENCE, self._limit, False, self._encoding, tag)
+            self._push(_IN_SEQUENCE, self._limit, False, self._encoding, tag)
         else:
             raise _unparsable("An attribute that is not a sequence has undefined length", tag)
 
@@ -425,9 +445,9 @@ class HeaderScanner:
         """Take an item or a delimiter."""
         kind = self._kind
         if element == _ITEM:
-            if kind == _Kind.FRAGMENTS:
+            if kind == _IN_FRAGMENTS:
                 return self._fragment(length, room)
-            if kind != _Kind.SEQUENCE:
+            if kind != _IN_SEQUENCE:
                 raise _unparsable("An item stands outside a sequence")
             if length != UNDEFINED and 8 + length > room:
                 raise _unparsable("An item is longer than the sequence around it")
@@ -437,15 +457,15 @@ class HeaderScanner:
             raise _unparsable("A delimiter is not known")
         if length:
             self._warn("A delimiter has a length")
-        if element == _ITEM_END and kind == _Kind.ITEM and not self._defined:
+        if element == _ITEM_END and kind == _IN_ITEM and not self._defined:
             self._pop()
-        elif element == _SEQUENCE_END and kind >= _Kind.SEQUENCE and not self._defined:
+        elif element == _SEQUENCE_END and kind >= _IN_SEQUENCE and not self._defined:
             self._end_sequence(window, position)
-        elif element == _SEQUENCE_END and kind == _Kind.ITEM and not self._defined and not self._stack[-1][2]:
+        elif element == _SEQUENCE_END and kind == _IN_ITEM and not self._defined and not self._stack[-1][2]:
             self._warn("A delimiter is missing")
             self._pop()
             self._end_sequence(window, position)
-        elif kind == _Kind.FRAGMENTS:
+        elif kind == _IN_FRAGMENTS:
             raise _unparsable("Pixel data fragments are broken", PIXEL_DATA)
         else:
             self._elements += 1  # so that a million of them is bounded too
@@ -468,13 +488,13 @@ class HeaderScanner:
         if self._items > MAX_ITEMS:
             raise _unparsable("The data set has too many items")
         if length == UNDEFINED:
-            self._push(_Kind.ITEM, self._limit, False, self._encoding, 0)
+            self._push(_IN_ITEM, self._limit, False, self._encoding, 0)
         elif length:
-            self._push(_Kind.ITEM, start + length, True, self._encoding, 0)
+            self._push(_IN_ITEM, start + length, True, self._encoding, 0)
 
     # --- levels ---
 
-    def _push(self, kind: _Kind, limit: int, defined: bool, encoding: Encoding, tag: int) -> None:
+    def _push(self, kind: int, limit: int, defined: bool, encoding: Encoding, tag: int) -> None:
         if len(self._stack) >= 2 * MAX_NESTING:  # a sequence and its item are two levels
             raise _unparsable("Sequences are nested too deep", tag)
         self._stack.append((self._kind, self._limit, self._defined, self._previous, self._encoding))
@@ -491,7 +511,7 @@ class HeaderScanner:
         """The open level has reached the end that a length gave it or one around it."""
         if not self._defined:
             self._warn("A delimiter is missing")
-        if self._kind == _Kind.ITEM:
+        if self._kind == _IN_ITEM:
             self._pop()
         else:
             self._end_sequence(window, position)
@@ -516,9 +536,8 @@ class HeaderScanner:
     def _keep_sequence(self, raw: bytes) -> None:
         encoding = self._capture_encoding
         if encoding is not EXPLICIT_LE and raw:
-            source = uids.EXPLICIT_VR_BE if encoding.explicit else uids.IMPLICIT_VR_LE
             try:
-                raw = _to_explicit_le(self._capture_tag, raw, encoding, source)
+                raw = to_explicit_le(self._capture_tag, raw, encoding)
             except LeadglassError:
                 self._warn("A sequence cannot be catalogued")
                 return
@@ -568,16 +587,3 @@ class HeaderScanner:
 
     def _warn(self, text: str) -> None:
         self._warnings[text] = None
-
-
-def _to_explicit_le(tag: int, raw: bytes, encoding: Encoding, source: str) -> bytes:
-    """The items in `raw` written as Explicit VR Little Endian."""
-    group, element = tag >> 16, tag & 0xFFFF
-    if encoding.explicit:
-        head = encoding.words.pack(group, element, 0x53510000) + encoding.wide.pack(UNDEFINED)  # "SQ", big endian
-    else:
-        head = encoding.words.pack(group, element, UNDEFINED)
-    transcoder = Transcoder(source, uids.EXPLICIT_VR_LE)
-    written = b"".join(transcoder.feed(head + raw + encoding.words.pack(0xFFFE, _SEQUENCE_END, 0)))
-    written += b"".join(transcoder.finish())
-    return written[12:-8]

@@ -5,6 +5,8 @@ import tracemalloc
 import zlib
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.limits import MAX_ELEMENTS, MAX_HEADER_BYTES, MAX_INDEXED_VALUE, MAX_ITEMS, MAX_NESTING, MIB
@@ -448,3 +450,38 @@ def test_an_unknown_transfer_syntax():
 
 def test_an_empty_data_set_is_for_services_to_judge():
     assert scan(b"").values == {}
+
+
+# --- mutations: nothing but UNPARSABLE is ever raised, and the size of the pieces does not matter ---
+
+
+def rich(ts):
+    code = el(0x00080100, "SH", b"AB", ts) + el(0x00080104, "LO", b"Chest ", ts)
+    data = el(0x00080000, "UL", b"\x10\0\0\0", ts) + el(0x00080060, "CS", b"CT", ts)
+    data += seq(0x00081032, item(code, ts, False) + item(code, ts), ts, False) + seq(
+        0x00081140, item(nested(3, ts, True), ts), ts
+    )
+    data += el(0x00100010, "PN", b"A^B ", ts) + el(STUDY, "UI", b"1.2.3\0", ts) + el(0x00291010, "UN", b"abcdefgh", ts)
+    return data + el(ROWS, "US", b"\0\2", ts) + el(PIXELS, "OW", bytes(16), ts)
+
+
+def outcome(data, ts, piece):
+    try:
+        return scan(data, ts, piece)
+    except LeadglassError as error:
+        assert error.code is ErrorCode.UNPARSABLE
+        return error.code
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.sampled_from(ENCODINGS),
+    st.lists(st.tuples(st.integers(0, 400), st.binary(max_size=4), st.integers(0, 8)), max_size=4),
+    st.sampled_from([1, 3, 50]),
+)
+def test_mutated_data_sets(ts, edits, piece):
+    data = bytearray(rich(ts))
+    assert outcome(bytes(data), ts, 65_536).elements > 8
+    for at, new, dropped in edits:
+        data[at : at + dropped] = new
+    assert outcome(bytes(data), ts, piece) == outcome(bytes(data), ts, 65_536)

@@ -14,6 +14,7 @@ from leadglass.core.limits import MAX_IDENTIFIER_LENGTH
 from leadglass.core.records import HeaderValue
 from leadglass.dicom import uids
 from leadglass.dicom.dictionary import tag_of
+from leadglass.dicom.part10 import build_file_header
 from leadglass.dicom.scan import HeaderScanner
 from leadglass.dicom.values import decode_value, read_attributes, write_attributes
 
@@ -92,8 +93,8 @@ def test_what_is_written_reads_back(attributes, ts):
 @settings(max_examples=80, deadline=None)
 @given(TREES)
 def test_pydicom_reads_what_is_written(attributes):
-    data = write_attributes(attributes, uids.EXPLICIT_VR_LE, "ISO_IR 192")
-    found = pydicom.dcmread(io.BytesIO(data), force=True)
+    head = build_file_header(uids.CT_IMAGE, "1.2.3", uids.EXPLICIT_VR_LE)
+    found = pydicom.dcmread(io.BytesIO(head + write_attributes(attributes, uids.EXPLICIT_VR_LE, "ISO_IR 192")))
     assert {int(e.tag) for e in found} - {0x00080005} == set(attributes) - {0x00080005}
     if 0x00100010 in attributes and attributes[0x00100010].values:
         assert str(found.PatientName) == attributes[0x00100010].values[0]
