@@ -1,0 +1,1 @@
+"""What is known: state (decisions, truth) and catalog (derived), each one SQLCipher database."""

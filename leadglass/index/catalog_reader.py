@@ -1,0 +1,173 @@
+"""Looking up and listing instances of the catalog."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+
+from leadglass.core.identity import InstanceIdentity, PatientKey
+from leadglass.core.query import Level, Selection
+from leadglass.core.records import Location, ReplayMark, StoredInstance
+from leadglass.index.catalog_schema import SERIES_SHIFT
+from leadglass.index.sqlite_engine import Row, SqlCipherEngine
+from leadglass.index.text import storable
+from leadglass.index.uid_key import uid_key
+
+_STORED = """SELECT c.text, i.uid, s.study_uid, e.series_uid, p.issuer, p.patient_id, x.text, g.name, i.offset,
+    i.length, i.key_id, i.digest, i.version"""
+_SMALL = "JOIN terms c ON c.id = i.class JOIN terms x ON x.id = i.syntax JOIN segments g ON g.id = i.segment"
+_FROM_INSTANCE = f"""FROM instances i JOIN series e ON e.id = (i.id >> {SERIES_SHIFT})
+    JOIN studies s ON s.id = e.study JOIN patients p ON p.id = s.patient {_SMALL}"""
+_IN_SERIES = f"i.id >= (e.id << {SERIES_SHIFT}) AND i.id < ((e.id + 1) << {SERIES_SHIFT})"
+_FROM_SERIES = f"""FROM studies s JOIN patients p ON p.id = s.patient CROSS JOIN series e ON e.study = s.id
+    CROSS JOIN instances i ON {_IN_SERIES} {_SMALL}"""
+_FROM_SEGMENT = f"""FROM segment_series n CROSS JOIN series e ON e.id = n.series CROSS JOIN instances i
+    ON {_IN_SERIES} AND i.segment = n.segment JOIN studies s ON s.id = e.study JOIN patients p ON p.id = s.patient
+    {_SMALL}"""
+
+# Every text is a constant of this module with places for values.
+_ONE = f"{_STORED} {_FROM_INSTANCE} WHERE i.uid_key = ? AND i.uid = ? AND i.served"
+_VERSIONS = f"{_STORED} {_FROM_INSTANCE} WHERE i.uid_key = ? AND i.uid = ? ORDER BY i.served DESC, i.version"
+_TRASHED = f"SELECT s.trashed {_FROM_INSTANCE} WHERE i.uid_key = ? AND i.uid = ? AND i.served"
+_OF_SEGMENT = f"{_STORED} {_FROM_SEGMENT} WHERE n.segment = ? ORDER BY i.offset"
+_COUNT = f"""SELECT count(*) FROM studies s JOIN series e ON e.study = s.id
+    JOIN instances i ON {_IN_SERIES} WHERE s.study_uid = ? AND i.served"""  # noqa: S608 - constants only
+_LISTED = "IN (SELECT value FROM json_each(?))"
+
+_STATISTICS = """SELECT
+    (SELECT count(*) FROM patients) - (SELECT count(*) FROM patients WHERE visible = 0),
+    (SELECT count(*) FROM studies) - (SELECT count(*) FROM studies WHERE visible = 0),
+    (SELECT count(*) FROM series) - (SELECT count(*) FROM series WHERE visible = 0),
+    (SELECT coalesce(sum(served), 0) FROM segments), (SELECT coalesce(sum(versions), 0) FROM segments),
+    (SELECT count(DISTINCT study_uid) FROM studies WHERE trashed), (SELECT coalesce(sum(bytes), 0) FROM segments)"""
+_STATISTIC_NAMES = ("patients", "studies", "series", "instances", "versions", "trashed_studies", "bytes")
+
+_UNSERVED = f"""SELECT i.uid, i.version, s.study_uid, e.series_uid, i.received_at
+    {_FROM_INSTANCE} WHERE i.served = 0 ORDER BY i.received_at, i.id"""
+_OF_TWO = """SELECT s.study_uid, p.issuer, p.patient_id FROM studies s JOIN patients p ON p.id = s.patient
+    WHERE s.study_uid <> '' AND s.study_uid IN (SELECT study_uid FROM studies GROUP BY study_uid HAVING count(*) > 1)
+    ORDER BY s.study_uid, s.id"""
+
+
+class CatalogReader:
+    """Reads of one catalog. May be used by several threads."""
+
+    def __init__(self, engine: SqlCipherEngine, salt: bytes) -> None:
+        self._engine = engine
+        self._salt = salt
+
+    def lookup(self, sop_instance_uid: str) -> StoredInstance | None:
+        """The served version, in the trash or not."""
+        row = self._engine.read_one(_ONE, self._named(sop_instance_uid))
+        return None if row is None else _stored(row)
+
+    def is_trashed(self, sop_instance_uid: str) -> bool:
+        """Whether the served version lies in the trash."""
+        row = self._engine.read_one(_TRASHED, self._named(sop_instance_uid))
+        return row is not None and bool(row[0])
+
+    def versions(self, sop_instance_uid: str) -> list[StoredInstance]:
+        """All versions, the served one first, then in order of arrival."""
+        return [_stored(row) for row in self._engine.read(_VERSIONS, self._named(sop_instance_uid))]
+
+    def select(self, selection: Selection) -> list[StoredInstance]:
+        """Served instances outside the trash, by study, series, instance number (order of arrival where equal)."""
+        where, values = self._where(selection)
+        if not where:
+            return []
+        tables = _FROM_INSTANCE if selection.level is Level.IMAGE else _FROM_SERIES
+        order = "s.id, e.number IS NULL, e.number, e.id, i.number IS NULL, i.number, i.id"
+        sql = f"{_STORED} {tables} WHERE i.served AND NOT s.trashed AND {where} ORDER BY {order}"
+        return [_stored(row) for row in self._engine.read(sql, values)]
+
+    def studies_of(self, selection: Selection) -> list[str]:
+        """Study Instance UIDs that a selection touches, trashed ones too, in order of arrival."""
+        where, values = self._where(selection)
+        if not where:
+            return []
+        if selection.level is Level.IMAGE:
+            tables = _FROM_INSTANCE
+        elif selection.level is Level.SERIES:
+            tables = "FROM studies s JOIN patients p ON p.id = s.patient JOIN series e ON e.study = s.id"
+        else:
+            tables = "FROM studies s JOIN patients p ON p.id = s.patient"
+        sql = f"SELECT DISTINCT s.study_uid {tables} WHERE s.study_uid <> '' AND {where} ORDER BY s.id"
+        return [row[0] for row in self._engine.read(sql, values)]
+
+    def count_of(self, study_uid: str) -> int:
+        """How many served instances a study has."""
+        row = self._engine.read_one(_COUNT, (study_uid,))
+        return int(row[0]) if row else 0
+
+    def _where(self, selection: Selection) -> tuple[str, list[str]]:
+        """Conditions of a selection; empty if it names nothing at its level."""
+        named = {
+            Level.PATIENT: bool(selection.patient_id),
+            Level.STUDY: bool(selection.study_uids),
+            Level.SERIES: bool(selection.series_uids),
+            Level.IMAGE: bool(selection.sop_instance_uids),
+        }
+        if not named[selection.level]:
+            return "", []
+        conditions: list[str] = []
+        values: list[str] = []
+        if selection.patient_id:
+            conditions.append("p.patient_id = ?")
+            values.append(storable(selection.patient_id))
+        if selection.issuer is not None:
+            conditions.append("p.issuer = ?")
+            values.append(storable(selection.issuer))
+        lists = [("s.study_uid", selection.study_uids)]
+        if selection.level in (Level.SERIES, Level.IMAGE):
+            lists.append(("e.series_uid", selection.series_uids))
+        if selection.level is Level.IMAGE:
+            lists.append(("i.uid", selection.sop_instance_uids))
+            conditions.append(f"i.uid_key {_LISTED}")
+            values.append(json.dumps([uid_key(storable(uid), self._salt) for uid in selection.sop_instance_uids]))
+        for column, uids in lists:
+            if uids:
+                conditions.append(f"{column} {_LISTED}")
+                values.append(json.dumps([storable(uid) for uid in uids]))
+        return " AND ".join(conditions), values
+
+    def conflicts(self) -> list[Mapping[str, str | int]]:
+        """Unserved versions (kind "version") and studies known with two patients (kind "patient", one per patient)."""
+        found: list[Mapping[str, str | int]] = [
+            {
+                "kind": "version",
+                "sop_instance_uid": row[0],
+                "version": row[1],
+                "study_uid": row[2],
+                "series_uid": row[3],
+                "received_at": row[4],
+            }
+            for row in self._engine.read(_UNSERVED)
+        ]
+        found += [
+            {"kind": "patient", "study_uid": row[0], "issuer": row[1], "patient_id": row[2]}
+            for row in self._engine.read(_OF_TWO)
+        ]
+        return found
+
+    def marks(self) -> dict[str, ReplayMark]:
+        """Replay marks by segment."""
+        rows = self._engine.read("SELECT name, mark, sealed FROM segments WHERE mark IS NOT NULL")
+        return {name: ReplayMark(name, mark, bool(sealed)) for name, mark, sealed in rows}
+
+    def statistics(self) -> Mapping[str, int]:
+        """Counts: patients, studies, series, instances (served), versions (unserved), trashed_studies, bytes."""
+        return dict(zip(_STATISTIC_NAMES, self._engine.read(_STATISTICS)[0], strict=True))
+
+    def instances(self) -> Iterator[StoredInstance]:
+        """Every version of every instance, by segment and offset; a segment's rows are read at once."""
+        for (segment,) in self._engine.read("SELECT id FROM segments ORDER BY name"):
+            yield from (_stored(row) for row in self._engine.read(_OF_SEGMENT, (segment,)))
+
+    def _named(self, sop_instance_uid: str) -> tuple[int, str]:
+        uid = storable(sop_instance_uid)
+        return uid_key(uid, self._salt), uid
+
+
+def _stored(row: Row) -> StoredInstance:
+    identity = InstanceIdentity(row[0], row[1], row[2], row[3], PatientKey(row[4], row[5]))
+    return StoredInstance(identity, row[6], Location(row[7], row[8], row[9]), row[10], row[11], row[12])

@@ -1,0 +1,89 @@
+"""Schema of the catalog database, by numbered migrations. A migration that was released is never edited.
+
+Instances are keyed (series << 24) + number in series, numbers given in order of arrival: a series' rows lie together,
+an insert touches the page that the last one touched, and how many there are is the last number, not a count.
+SOP Instance UIDs are indexed by a 64-bit hash that keeps neighbours together (uid_key.py). One insert writes three
+pages: the row's, the hash's, the segment's mark.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from leadglass.index.sqlite_engine import Profile
+
+SERIES_SHIFT: Final = 24
+MAX_SERIES_INSTANCES: Final = 1 << SERIES_SHIFT
+
+_V1: Final = (
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
+    "INSERT INTO meta VALUES ('uid_salt', randomblob(16))",
+    "CREATE TABLE terms (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE)",
+    """CREATE TABLE segments (
+        id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, mark INTEGER, sealed INTEGER NOT NULL DEFAULT 0,
+        served INTEGER NOT NULL DEFAULT 0, versions INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0
+    )""",
+    """CREATE TABLE patients (
+        id INTEGER PRIMARY KEY, issuer TEXT NOT NULL, patient_id TEXT NOT NULL, lone_study TEXT NOT NULL,
+        visible INTEGER NOT NULL, attributes BLOB NOT NULL
+    )""",
+    "CREATE UNIQUE INDEX patients_identity ON patients (patient_id, issuer, lone_study)",
+    "CREATE INDEX patients_hidden ON patients (id) WHERE visible = 0",
+    """CREATE TABLE patient_names (
+        name TEXT NOT NULL, patient INTEGER NOT NULL, PRIMARY KEY (name, patient)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX patient_names_patient ON patient_names (patient)",
+    """CREATE TABLE studies (
+        id INTEGER PRIMARY KEY, patient INTEGER NOT NULL, study_uid TEXT NOT NULL, visible INTEGER NOT NULL,
+        trashed INTEGER NOT NULL, date TEXT, accession TEXT, attributes BLOB NOT NULL
+    )""",
+    "CREATE UNIQUE INDEX studies_uid ON studies (study_uid, patient)",
+    "CREATE INDEX studies_patient ON studies (patient)",
+    "CREATE INDEX studies_date ON studies (date)",
+    "CREATE INDEX studies_accession ON studies (accession)",
+    "CREATE INDEX studies_hidden ON studies (id) WHERE visible = 0",
+    """CREATE TABLE series (
+        id INTEGER PRIMARY KEY, study INTEGER NOT NULL, series_uid TEXT NOT NULL, visible INTEGER NOT NULL,
+        unserved INTEGER NOT NULL, number INTEGER, modality TEXT, attributes BLOB NOT NULL
+    )""",
+    "CREATE UNIQUE INDEX series_uid ON series (series_uid, study)",
+    "CREATE INDEX series_study ON series (study)",
+    "CREATE INDEX series_hidden ON series (id) WHERE visible = 0",
+    """CREATE TABLE series_classes (
+        series INTEGER NOT NULL, class INTEGER NOT NULL, PRIMARY KEY (series, class)
+    ) WITHOUT ROWID""",
+    """CREATE TABLE segment_series (
+        segment INTEGER NOT NULL, series INTEGER NOT NULL, PRIMARY KEY (segment, series)
+    ) WITHOUT ROWID""",
+    """CREATE TABLE instances (
+        id INTEGER PRIMARY KEY, uid_key INTEGER NOT NULL, uid TEXT NOT NULL, version INTEGER NOT NULL,
+        served INTEGER NOT NULL, class INTEGER NOT NULL, syntax INTEGER NOT NULL, segment INTEGER NOT NULL,
+        offset INTEGER NOT NULL, length INTEGER NOT NULL, received_at INTEGER NOT NULL, number INTEGER,
+        key_id BLOB NOT NULL, digest BLOB NOT NULL, attributes BLOB NOT NULL
+    )""",
+    "CREATE INDEX instances_uid ON instances (uid_key)",
+    "CREATE INDEX instances_unserved ON instances (id) WHERE served = 0",
+    "CREATE TABLE trashed (study_uid TEXT PRIMARY KEY) WITHOUT ROWID",
+)
+
+DERIVED_TABLES: Final = (
+    "instances",
+    "segment_series",
+    "series_classes",
+    "series",
+    "studies",
+    "patient_names",
+    "patients",
+    "segments",
+    "terms",
+    "trashed",
+)
+
+CATALOG: Final = Profile(
+    name="catalog",
+    application_id=0x4C474354,  # "LGCT"
+    synchronous="NORMAL",
+    migrations=(_V1,),
+    writer_cache_kib=48 * 1024,  # the index over two million SOP Instance UIDs
+    wal_autocheckpoint=4000,  # 16 MiB: hot pages are folded back once for many commits
+)

@@ -1,0 +1,312 @@
+"""Adding to the catalog: the hot path of a store.
+
+An entry of a known series costs one look-up by UID key, one INSERT and one UPDATE of its segment's row. What is
+known of series, segments and terms is remembered in bounded caches; after a failed transaction all of it is
+forgotten, because it may tell of rows that were rolled back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlcipher3.dbapi2 as sqlite  # type: ignore[import-untyped]  # has no stubs
+
+from leadglass.core.errors import ErrorCode, LeadglassError
+from leadglass.core.ports import AddOutcome
+from leadglass.core.records import InstanceEntry, ReplayMark
+from leadglass.dicom.dictionary import tag_of
+from leadglass.dicom.names import name_groups
+from leadglass.index import blobs, moments
+from leadglass.index.catalog_schema import MAX_SERIES_INSTANCES, SERIES_SHIFT
+from leadglass.index.entity import Entity
+from leadglass.index.sqlite_engine import SqlCipherEngine
+from leadglass.index.text import storable
+from leadglass.index.uid_key import uid_key
+
+MAX_REMEMBERED = 4096  # series, segments, terms: more than a day's open work, about 2 MB
+
+_PATIENT_NAME = tag_of("PatientName")
+_STUDY_DATE = tag_of("StudyDate")
+_ACCESSION_NUMBER = tag_of("AccessionNumber")
+_MODALITY = tag_of("Modality")
+_SERIES_NUMBER = tag_of("SeriesNumber")
+_INSTANCE_NUMBER = tag_of("InstanceNumber")
+_MAX_NUMBER_TEXT = 18  # digits that fit a column; IS has 12 at most
+
+_FIND_UID = "SELECT id, uid, version, segment, offset FROM instances WHERE uid_key = ?"
+_INSERT = "INSERT INTO instances VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_TALLY = "UPDATE segments SET served = served + ?, versions = versions + ?, bytes = bytes + ? WHERE id = ?"
+_TALLY_AND_MARK = """UPDATE segments SET served = served + ?, versions = versions + ?, bytes = bytes + ?,
+    mark = max(coalesce(mark, 0), ?), sealed = max(sealed, ?) WHERE id = ?"""
+
+
+class _Series:
+    """What the writer remembers of a series row."""
+
+    __slots__ = ("classes", "next", "pk", "segment", "visible")
+
+    def __init__(self, pk: int, following: int, visible: bool) -> None:
+        self.pk = pk
+        self.next = following
+        self.visible = visible
+        self.classes: set[int] = set()
+        self.segment = 0
+
+
+class _Tally:
+    """What a transaction adds to a segment's row."""
+
+    __slots__ = ("bytes", "mark", "sealed", "served", "versions")
+
+    def __init__(self) -> None:
+        self.served = self.versions = self.bytes = 0
+        self.mark: int | None = None
+        self.sealed = False
+
+
+class CatalogWriter:
+    """Adds entries and marks. Used by one thread at a time."""
+
+    def __init__(self, engine: SqlCipherEngine, salt: bytes) -> None:
+        self._engine = engine
+        self._execute = engine.writer.execute
+        self._salt = salt
+        self.forget()
+
+    def forget(self) -> None:
+        """Empty the caches."""
+        self._series: dict[tuple[str, str, str, str], _Series] = {}
+        self._segments: dict[str, int] = {}
+        self._terms: dict[str, int] = {}
+
+    def add(self, entries: Sequence[InstanceEntry], marks: Sequence[ReplayMark]) -> list[AddOutcome]:
+        """Add all in one transaction (core.ports.Catalog.add)."""
+        engine = self._engine
+        try:
+            engine.begin()
+            try:
+                tallies: dict[int, _Tally] = {}
+                outcomes = [self._add(entry, tallies) for entry in entries]
+                for mark in marks:
+                    tally = tallies.setdefault(self._segment(mark.segment), _Tally())
+                    tally.mark = max(tally.mark or 0, mark.offset)
+                    tally.sealed = tally.sealed or mark.sealed
+                self._count(tallies)
+            except BaseException:
+                engine.rollback()
+                raise
+            engine.commit()
+        except (sqlite.Error, OSError) as error:
+            self.forget()
+            raise engine.translate(error) from None
+        except BaseException:
+            self.forget()
+            raise
+        return outcomes
+
+    def _add(self, entry: InstanceEntry, tallies: dict[int, _Tally]) -> AddOutcome:
+        trailer, location = entry.trailer, entry.location
+        identity = trailer.identity
+        uid = storable(identity.sop_instance_uid)
+        key = uid_key(uid, self._salt)
+        segment = self._segment(location.segment)
+        version = 1
+        for _pk, known, number, at, offset in self._execute(_FIND_UID, (key,)).fetchall():
+            if known == uid:
+                if at == segment and offset == location.offset:
+                    return AddOutcome.KNOWN
+                version = max(version, number + 1)
+        served = version == 1
+        series = self._series_of(entry, served)
+        number = series.next
+        if number >= MAX_SERIES_INSTANCES:
+            raise LeadglassError(ErrorCode.OUT_OF_RESOURCES, "A series holds as many instances as the catalog can.")
+        sop_class = self._term(identity.sop_class_uid)
+        row = (
+            series.pk << SERIES_SHIFT | number,
+            key,
+            uid,
+            version,
+            served,
+            sop_class,
+            self._term(trailer.transfer_syntax_uid),
+            segment,
+            location.offset,
+            location.data_set_length,
+            trailer.received_at,
+            _instance_number(entry),
+            entry.key_id,
+            trailer.digest,
+            blobs.pack(entry.header, blobs.IMAGE, trailer.assumed_character_set),
+        )
+        self._execute(_INSERT, row)
+        series.next = number + 1
+        self._note(series, segment, sop_class, served)
+        tally = tallies.get(segment)
+        if tally is None:
+            tally = tallies[segment] = _Tally()
+        tally.bytes += location.data_set_length
+        if served:
+            tally.served += 1
+            return AddOutcome.ADDED
+        tally.versions += 1
+        return AddOutcome.VERSION
+
+    def _note(self, series: _Series, segment: int, sop_class: int, served: bool) -> None:
+        """What changes beside the row, nearly always nothing."""
+        if series.segment != segment:
+            self._execute("INSERT OR IGNORE INTO segment_series VALUES (?, ?)", (segment, series.pk))
+            series.segment = segment
+        if not served:
+            self._execute("UPDATE series SET unserved = unserved + 1 WHERE id = ?", (series.pk,))
+        elif sop_class not in series.classes:
+            self._execute("INSERT OR IGNORE INTO series_classes VALUES (?, ?)", (series.pk, sop_class))
+            series.classes.add(sop_class)
+
+    def _count(self, tallies: dict[int, _Tally]) -> None:
+        for segment, tally in tallies.items():
+            counts = (tally.served, tally.versions, tally.bytes)
+            if tally.mark is None:
+                self._execute(_TALLY, (*counts, segment))
+            else:
+                self._execute(_TALLY_AND_MARK, (*counts, tally.mark, tally.sealed, segment))
+
+    # --- small tables ------------------------------------------------------------------------------------------------
+
+    def _segment(self, name: str) -> int:
+        known = self._segments.get(name)
+        if known is None:
+            known = self._intern("segments", "name", name)
+            _bound(self._segments)
+            self._segments[name] = known
+        return known
+
+    def _term(self, text: str) -> int:
+        known = self._terms.get(text)
+        if known is None:
+            known = self._intern("terms", "text", storable(text))
+            _bound(self._terms)
+            self._terms[text] = known
+        return known
+
+    def _intern(self, table: str, column: str, text: str) -> int:
+        row = self._execute(f"SELECT id FROM {table} WHERE {column} = ?", (text,)).fetchone()  # noqa: S608 - our names
+        if row is None:
+            sql = f"INSERT INTO {table} ({column}) VALUES (?) RETURNING id"  # noqa: S608 - our names
+            row = self._execute(sql, (text,)).fetchone()
+        return int(row[0])
+
+    # --- patient, study, series: on first sight ----------------------------------------------------------------------
+
+    def _series_of(self, entry: InstanceEntry, served: bool) -> _Series:
+        identity = entry.trailer.identity
+        patient = identity.patient
+        key = (patient.issuer, patient.patient_id, identity.study_uid, identity.series_uid)
+        series = self._series.get(key)
+        if series is None or (served and not series.visible and identity.study_uid):
+            series = self._meet(entry, served and bool(identity.study_uid))
+            _bound(self._series)
+            self._series[key] = series
+        return series
+
+    def _meet(self, entry: InstanceEntry, visible: bool) -> _Series:
+        """The rows above an instance. The first served one of an entity defines its attributes; until then it is
+        hidden, because all it has are versions that nobody chose (or it is no patient's object)."""
+        entity = Entity(entry.header, {}, assumed=entry.trailer.assumed_character_set)
+        patient = self._patient(entry, entity, visible)
+        study = self._study(entry, entity, patient, visible)
+        identity = entry.trailer.identity
+        fields = {
+            "number": _whole(entity.text(_SERIES_NUMBER)),
+            "modality": entity.text(_MODALITY) or None,
+            "attributes": self._pack(entry, blobs.SERIES),
+        }
+        unique = {"series_uid": storable(identity.series_uid), "study": study}
+        pk, seen = self._upsert("series", unique, fields, {"unserved": 0}, visible)
+        last = self._execute(
+            "SELECT id FROM instances WHERE id >= ? AND id < ? ORDER BY id DESC LIMIT 1",
+            (pk << SERIES_SHIFT, (pk + 1) << SERIES_SHIFT),
+        ).fetchone()
+        return _Series(pk, 0 if last is None else (last[0] & MAX_SERIES_INSTANCES - 1) + 1, seen)
+
+    def _patient(self, entry: InstanceEntry, entity: Entity, visible: bool) -> int:
+        identity = entry.trailer.identity
+        unique = {
+            "patient_id": storable(identity.patient.patient_id),
+            "issuer": storable(identity.patient.issuer),
+            "lone_study": "" if identity.patient.patient_id else storable(identity.study_uid),
+        }
+        before = self._find("patients", unique)
+        pk, _seen = self._upsert("patients", unique, {"attributes": self._pack(entry, blobs.PATIENT)}, {}, visible)
+        if before is None or (visible and not before[1]):
+            if before is not None:
+                self._execute("DELETE FROM patient_names WHERE patient = ?", (pk,))
+            name = entity.attribute(_PATIENT_NAME)
+            texts = [value for value in name.values if isinstance(value, str)] if name else []
+            for group in {storable(group) for text in texts for group in name_groups(text) if group}:
+                self._execute("INSERT INTO patient_names VALUES (?, ?)", (group, pk))
+        return pk
+
+    def _study(self, entry: InstanceEntry, entity: Entity, patient: int, visible: bool) -> int:
+        study_uid = storable(entry.trailer.identity.study_uid)
+        day = moments.date(entity.text(_STUDY_DATE))
+        fields = {
+            "date": day[0] if day else None,
+            "accession": storable(entity.text(_ACCESSION_NUMBER)) or None,
+            "attributes": self._pack(entry, blobs.STUDY),
+        }
+        trashed = self._execute("SELECT 1 FROM trashed WHERE study_uid = ?", (study_uid,)).fetchone() is not None
+        unique = {"study_uid": study_uid, "patient": patient}
+        return self._upsert("studies", unique, fields, {"trashed": trashed}, visible)[0]
+
+    def _pack(self, entry: InstanceEntry, tags: frozenset[int]) -> bytes:
+        return blobs.pack(entry.header, tags, entry.trailer.assumed_character_set)
+
+    def _find(self, table: str, unique: Mapping[str, object]) -> tuple[int, bool] | None:
+        where = " AND ".join(f"{column} = :{column}" for column in unique)
+        row = self._execute(f"SELECT id, visible FROM {table} WHERE {where}", unique).fetchone()  # noqa: S608 - our names
+        return None if row is None else (int(row[0]), bool(row[1]))
+
+    def _upsert(
+        self,
+        table: str,
+        unique: Mapping[str, object],
+        fields: Mapping[str, object],
+        once: Mapping[str, object],
+        visible: bool,
+    ) -> tuple[int, bool]:
+        """The row of an entity, made if it is new, redefined if it now becomes visible; and whether it is visible."""
+        known = self._find(table, unique)
+        if known is None:
+            values = {**unique, **fields, **once, "visible": visible}
+            columns, places = ", ".join(values), ", ".join(f":{column}" for column in values)
+            sql = f"INSERT INTO {table} ({columns}) VALUES ({places}) RETURNING id"  # noqa: S608 - our names
+            return int(self._execute(sql, values).fetchone()[0]), visible
+        pk, seen = known
+        if visible and not seen:
+            sets = ", ".join(f"{column} = :{column}" for column in fields)
+            self._execute(f"UPDATE {table} SET visible = 1, {sets} WHERE id = :id", {**fields, "id": pk})  # noqa: S608
+        return pk, seen or visible
+
+
+def _bound(cache: dict[Any, Any]) -> None:
+    """Make room: the oldest half goes, what is in use comes back by one look-up."""
+    if len(cache) >= MAX_REMEMBERED:
+        for key in list(cache)[: MAX_REMEMBERED // 2]:
+            del cache[key]
+
+
+def _instance_number(entry: InstanceEntry) -> int | None:
+    value = entry.header.get(_INSTANCE_NUMBER)
+    return None if value is None else _whole(value.raw.decode("latin-1"))
+
+
+def _whole(text: str) -> int | None:
+    text = text.strip(" \0")
+    if len(text) > _MAX_NUMBER_TEXT:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        return None

@@ -1,0 +1,62 @@
+"""What is counted or gathered over related entities when it is asked for (PS3.4 C.3.4, C.6.1.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from leadglass.core.attributes import Attribute
+from leadglass.dicom.dictionary import tag_of
+from leadglass.index.catalog_schema import SERIES_SHIFT
+from leadglass.index.sqlite_engine import SqlCipherEngine
+
+# Numbers in a series are given without gaps, so the last one tells how many there are.
+_IN_SERIES = f"""coalesce((SELECT (i.id & {(1 << SERIES_SHIFT) - 1}) + 1 FROM instances i
+    WHERE i.id >= (e.id << {SERIES_SHIFT}) AND i.id < ((e.id + 1) << {SERIES_SHIFT})
+    ORDER BY i.id DESC LIMIT 1), 0) - e.unserved"""  # noqa: S608 - constants only
+_STUDIES = "FROM studies s WHERE s.patient = ? AND s.visible AND NOT s.trashed"
+_SERIES = (
+    "FROM studies s JOIN series e ON e.study = s.id WHERE s.patient = ? AND s.visible AND NOT s.trashed AND e.visible"
+)
+_OF_STUDY = "FROM series e WHERE e.study = ? AND e.visible"
+
+
+def _count(sql: str) -> Callable[[SqlCipherEngine, int], Attribute]:
+    return lambda engine, pk: Attribute("IS", (str((engine.read_one(sql, (pk,)) or (0,))[0]),))
+
+
+def _gather(vr: str, sql: str) -> Callable[[SqlCipherEngine, int], Attribute]:
+    return lambda engine, pk: Attribute(vr, tuple(row[0] for row in engine.read(sql, (pk,))))
+
+
+def _online(_engine: SqlCipherEngine, _pk: int) -> Attribute:
+    return Attribute("CS", ("ONLINE",))
+
+
+Computation = Callable[[SqlCipherEngine, int], Attribute]
+
+AVAILABILITY: Final = tag_of("InstanceAvailability")  # at every level
+
+# By level (0 patient .. 3 image): tag -> what computes it from the entity's row.
+COMPUTED: Final[tuple[Mapping[int, Computation], ...]] = (
+    {
+        tag_of("NumberOfPatientRelatedStudies"): _count(f"SELECT count(*) {_STUDIES}"),
+        tag_of("NumberOfPatientRelatedSeries"): _count(f"SELECT count(*) {_SERIES}"),
+        tag_of("NumberOfPatientRelatedInstances"): _count(f"SELECT coalesce(sum({_IN_SERIES}), 0) {_SERIES}"),
+    },
+    {
+        tag_of("NumberOfStudyRelatedSeries"): _count(f"SELECT count(*) {_OF_STUDY}"),
+        tag_of("NumberOfStudyRelatedInstances"): _count(f"SELECT coalesce(sum({_IN_SERIES}), 0) {_OF_STUDY}"),
+        tag_of("ModalitiesInStudy"): _gather(
+            "CS", f"SELECT DISTINCT e.modality {_OF_STUDY} AND e.modality IS NOT NULL ORDER BY e.modality"
+        ),
+        tag_of("SOPClassesInStudy"): _gather(
+            "UI",
+            """SELECT DISTINCT t.text FROM series e JOIN series_classes c ON c.series = e.id
+            JOIN terms t ON t.id = c.class WHERE e.study = ? AND e.visible ORDER BY t.text""",
+        ),
+    },
+    {tag_of("NumberOfSeriesRelatedInstances"): _count(f"SELECT {_IN_SERIES} FROM series e WHERE e.id = ?")},  # noqa: S608
+    {},
+)
+ONLINE: Final[Computation] = _online
