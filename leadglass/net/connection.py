@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Protocol
+from typing import Protocol, cast
 
-from leadglass.core.errors import LeadglassError
+from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.net.handler import CloseReason, ConnectionHandler
 from leadglass.net.sockets import acknowledge_now
 from leadglass.wire.dimse.commands import Command, encode_command
@@ -70,6 +70,7 @@ class Connection(asyncio.BufferedProtocol):
         self.close_detail = ""
         self.opening: asyncio.Task[None] | None = None  # set by the listener: the task that opens the transport
         self.on_answer: Callable[[AssociateAC | AssociateRJ], None] | None = None  # set by the dialer
+        self._to_request: AssociateRQ | None = None
         self._loop = asyncio.get_running_loop()
         self._handler = handler
         self._socket = sock
@@ -126,9 +127,9 @@ class Connection(asyncio.BufferedProtocol):
 
     # --- what a handler may do ----------------------------------------------------------------------------------
 
-    def start_request(self, request: AssociateRQ) -> None:
-        """Ask for an association (dialer)."""
-        self._after(self._association.request(request, self._loop.time()))
+    def request_when_open(self, request: AssociateRQ) -> None:
+        """Ask for an association as soon as the transport is open, before a byte of the peer is read (dialer)."""
+        self._to_request = request
 
     def accept(self, answer: AssociateAC) -> None:
         """Accept the association that was requested. UNAVAILABLE if the peer went away meanwhile."""
@@ -200,7 +201,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def reply_release(self) -> None:
         """Agree to the release the peer asked for; without effect when it is over."""
-        if self.close_reason is None:
+        if self._association.asked_to_release:
             self._after(self._association.reply_release(self._loop.time()))
 
     async def release(self) -> None:
@@ -238,7 +239,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The transport is open; for TLS, after the handshake."""
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but its bases
         self._transport = transport
         transport.set_write_buffer_limits(high=WRITE_HIGH_WATER)
         tls = transport.get_extra_info("ssl_object")
@@ -246,8 +247,10 @@ class Connection(asyncio.BufferedProtocol):
             self.peer_certificate = tls.getpeercert(binary_form=True)
         if self.close_reason is not None:  # dropped while the handshake ran
             transport.abort()
-            return
-        self._arm()
+        elif self._to_request is not None:
+            self._after(self._association.request(self._to_request, self._loop.time()))
+        else:
+            self._arm()
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """The association's own buffer, whatever `sizehint` says."""
@@ -305,11 +308,16 @@ class Connection(asyncio.BufferedProtocol):
 
     def _tell(self, told: list[events.Event]) -> None:
         for event in told:
-            if type(event) is events.DataReceived:
-                if self.close_reason is None:
-                    self._assemble(event)
-            else:
-                self._tell_other(event)
+            try:
+                if type(event) is events.DataReceived:
+                    if self.close_reason is None:
+                        self._assemble(event)
+                else:
+                    self._tell_other(event)
+            except LeadglassError as error:
+                # A handler answers what the peer itself has undone meanwhile, in the same read: its end is told next.
+                if error.code is not ErrorCode.UNAVAILABLE or self._association.established:
+                    raise
 
     def _assemble(self, event: events.DataReceived) -> None:
         now = self._loop.time()

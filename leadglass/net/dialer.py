@@ -79,9 +79,9 @@ async def _negotiate(
     conn = Connection(Role.REQUESTOR, handler, sock, peer, tls=tls is not None, timings=options.timings)
     answer: asyncio.Future[AssociateAC | AssociateRJ] = loop.create_future()
     conn.on_answer = lambda pdu: None if answer.done() else answer.set_result(pdu)
+    conn.request_when_open(request)
     try:
         await _open(conn, sock, host, options)
-        conn.start_request(request)
         over = asyncio.ensure_future(conn.wait_closed())
         await asyncio.wait((answer, over), return_when=asyncio.FIRST_COMPLETED)
         over.cancel()

@@ -2,8 +2,8 @@
 
 A connection is *pending* until its association request is answered, then *admitted* or *refused*. Pending ones count
 per address; when an address has too many, its oldest gives way, so that silent peers cannot keep out a device that
-calls from the same address. Refused ones have some seconds to close (ARTIM) but hold no place: beyond a small number
-the oldest is cut off.
+calls from the same address. In a full house the oldest pending of all gives way to a device's address. Refused ones
+have some seconds to close (ARTIM) but hold no place: beyond a small number the oldest is cut off.
 """
 
 from __future__ import annotations
@@ -63,6 +63,9 @@ class Doorkeeper(Generic[T]):
         evicted = None
         if len(here) >= (door.per_device_address if known else door.per_unknown_address):
             evicted = next(iter(here))
+            self.leave(evicted)
+        if known and evicted is None and len(self) >= door.total and self._address_of:
+            evicted = next(iter(self._address_of))  # a full house: whoever has not even asked yet makes room
             self.leave(evicted)
         if len(self) >= (door.total if known else door.total - door.reserved):
             if not known or len(self._overloaded) >= door.overload:

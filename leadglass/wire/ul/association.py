@@ -102,6 +102,11 @@ class Association:
         return self._state
 
     @property
+    def asked_to_release(self) -> bool:
+        """Whether `reply_release` is due."""
+        return self._state is State.STA10 or (self._state, Evt.EVT14) in TABLE
+
+    @property
     def established(self) -> bool:
         """Whether messages may be sent."""
         return self._sends_data
@@ -410,6 +415,7 @@ class Association:
 
     def _aa_7(self, about: object, now: float) -> State:
         self._send(_refusal(about))
+        self._readable = False  # once more is enough: a flood must not be answered piece by piece
         return State.STA13
 
     def _aa_8(self, about: object, now: float) -> State:
