@@ -202,6 +202,7 @@ CHUNKED: dict[str, Callable[[bytes], Any]] = {
     "whole": lambda data: data,
     "an iterable": lambda data: [data[:1000], data[1000:]],
     "even chunks": lambda data: in_chunks(data, 65536),
+    "odd chunks": lambda data: in_chunks(data, 65535),
     "one chunk": lambda data: in_chunks(data, len(data)),
 }
 
