@@ -31,16 +31,18 @@ LEADGLASS RECOVERY KIT
 
 Archive {archive}
 
-Without the master key nobody can read this archive's images, you included. This kit brings the master key and the
-keyset back. Print it, keep one copy in a safe in another building, and keep its passphrase somewhere else.
+Without the master key nobody can read this archive's images, you included. This kit
+brings the master key and the keyset back. Print it, keep one copy in a safe in another
+building, and keep its passphrase somewhere else.
 
-To use it, type or scan everything from the BEGIN line to the END line into a text file and run, with the archive's
-directory in place:
+To use it, type or scan everything from the BEGIN line to the END line into a text file
+and run, with the archive's directory in place:
 
     leadglass keys test FILE
 
-It asks for the passphrase and says whether this kit opens the archive. The last group of each numbered line is a check
-on that line: a typing error is found in its line. Lower and upper case are the same; O and I are letters, never digits.
+It asks for the passphrase and says whether this kit opens the archive. The last group
+of each numbered line is a check on that line: a typing error is found in its line. Lower
+and upper case are the same; O and I are letters, never digits.
 
 """
 

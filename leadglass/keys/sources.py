@@ -60,7 +60,11 @@ def from_descriptor(descriptor: int) -> bytes:
 
 
 def from_command(arguments: Sequence[str], timeout: float = COMMAND_TIMEOUT_SECONDS) -> bytes:
-    """The master key that a command prints. No shell; UNAVAILABLE if it fails or takes longer than `timeout` s."""
+    """The master key that a command prints. No shell; USAGE if it is empty, UNAVAILABLE if it fails or takes
+    longer than `timeout` seconds.
+    """
+    if not arguments:
+        raise LeadglassError(ErrorCode.USAGE, "The command for the master key is empty.")
     try:
         # The command is the administrator's own configuration, run as a list, without a shell.
         finished = subprocess.run(  # noqa: S603

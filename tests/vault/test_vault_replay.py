@@ -9,9 +9,8 @@ import pytest
 
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.limits import MIB
-from leadglass.core.records import Damage
+from leadglass.core.records import CheckedRecord, Damage
 from leadglass.vault.key_ring import RingFinding
-from leadglass.core.records import CheckedRecord
 
 
 def spoil(path: Path, offset: int, data: bytes = b"\xff" * 40) -> None:
