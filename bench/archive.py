@@ -14,13 +14,17 @@ from leadglass.app.making import Plan, make_archive
 from leadglass.core.device import Device, Endpoint
 from leadglass.core.principal import Right
 
-RISKS = ("running-as-root", "no-recovery-kit", "plain-retrieve")
+OVERRIDES = (
+    ("running-as-root", "measuring", ""),
+    ("no-recovery-kit", "measuring", ""),
+    ("plain-retrieve", "measuring", "bench"),
+)
 
 
 def main() -> None:
     folder, port = Path(sys.argv[1]), int(sys.argv[2])
     home = Home(folder / "archive")
-    plan = Plan(folder / "key" / "master.key", port=port, overrides=tuple((risk, "measuring") for risk in RISKS))
+    plan = Plan(folder / "key" / "master.key", port=port, overrides=OVERRIDES)
     make_archive(home, plan)
     config = read_config(home.config)
     rights = frozenset({Right.ECHO, Right.STORE, Right.FIND, Right.RETRIEVE, Right.RECEIVE})

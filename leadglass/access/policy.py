@@ -1,28 +1,31 @@
 """Whether a caller is an enrolled device. Pure: everything it looks at is handed in.
 
-| caller                                              | answer                                             |
-|-----------------------------------------------------|----------------------------------------------------|
+| caller                                              | answer                                              |
+|-----------------------------------------------------|-----------------------------------------------------|
 | plain, from a global, CGNAT or link-local address   | refused 1/1/3, alarm (the listener drops it before) |
 | plain, from this host's own gateway or bridge       | refused 1/1/3: forwarded ports arrive from there    |
-| no enabled device has this title and address        | refused 1/1/3, whatever it called                   |
-| certificate bound, and this one is not the device's | refused 1/1/3                                       |
+| no device has this address and this calling title   | refused 1/1/3, whatever it called                   |
 | plain, and the device is not `plain`                | refused 1/1/3                                       |
+| certificate bound, and this one is not the device's | refused 1/1/3 (expired ones are nobody's)           |
+| no certificate, from this host's gateway or bridge  | refused 1/1/3, over TLS too                         |
+| two devices fit equally well                        | refused 1/1/3 (enrolment does not let it come so far)|
+| the device that fits best is disabled               | refused 1/1/3: no lesser one takes its place        |
 | passcode set, and not carried by type 2 over TLS    | refused 1/1/3                                       |
 | enrolled, but the called title is not ours          | refused 1/1/7: told to enrolled devices only        |
 | otherwise                                           | admitted; over plain with echo and store only       |
 
-AE titles alone never admit: a device is looked for by address first. Titles are compared case-sensitively after
-outer spaces and NULs are taken off (PS3.8 9.3.2).
+AE titles alone never admit: a device is looked for by address first. Best fits who proved it by certificate, then who
+has the narrowest network. Titles are compared case-sensitively after outer spaces and NULs are taken off (PS3.8 9.3.2).
 """
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from leadglass.access.addresses import Address, address_of, contained, plain_source_allowed
-from leadglass.core.device import Device
+from leadglass.access.addresses import Address, address_of, contained, narrowest, plain_source_allowed
+from leadglass.access.titles import plain_title
+from leadglass.core.device import CertificateBinding, Device
 from leadglass.core.principal import Principal, PrincipalKind, Right
 
 PLAIN_RIGHTS = frozenset({Right.ECHO, Right.STORE})
@@ -76,7 +79,7 @@ class Refused:
 
 def title_of(raw: str) -> str:
     """An AE title as it is compared."""
-    return raw.strip(" \0")
+    return plain_title(raw)
 
 
 def identify(
@@ -87,26 +90,34 @@ def identify(
     passcode_fits: Callable[[bytes, str], bool],
 ) -> Admitted | Refused:
     """Decide on a caller; see the table above. `passcode_fits(passcode, hash)` may be slow, so it is asked last."""
-    address = address_of(caller.address)
+    chosen = _recognised(caller, devices, rules, matches)
+    if isinstance(chosen, Refused):
+        return chosen
+    if chosen.passcode_hash and not _passcode_given(caller, chosen, passcode_fits):
+        return _refused("passcode", chosen.name)
+    if title_of(caller.called_title) not in rules.ae_titles:
+        return Refused(*WRONG_CALLED_TITLE, "called-title", chosen.name)
+    return Admitted(chosen, _principal(caller, chosen, title_of(caller.calling_title), rules))
+
+
+def _recognised(caller: Caller, devices: Sequence[Device], rules: Rules, matches: Matches) -> Device | Refused:
+    """The one device that the caller is by address, title and certificate."""
     if not caller.tls and not plain_source_allowed(caller.address, rules.internal_networks):
         return _refused("plain-from-outside")
-    if not caller.tls and str(address) in rules.own_gateways:
+    address = address_of(caller.address)
+    from_gateway = contained(address, rules.own_gateways)
+    if not caller.tls and from_gateway:
         return _refused("plain-from-gateway")
-    title = title_of(caller.calling_title)
     here = [device for device in devices if contained(address, device.networks)]
+    title = title_of(caller.calling_title)
     named = [device for device in here if title in device.ae_titles]
     if not named:
         return _refused("unknown-title" if here else "unknown-address")
-    causes = [_unfit(caller, device, matches) for device in named]
+    causes = [_unfit(caller, device, matches, from_gateway=from_gateway) for device in named]
     fitting = [device for device, cause in zip(named, causes, strict=True) if not cause]
     if not fitting:
         return _refused(causes[0], named[0].name)
-    device = _most_specific(fitting, address)
-    if device.passcode_hash and not _passcode_given(caller, device, passcode_fits):
-        return _refused("passcode", device.name)
-    if title_of(caller.called_title) not in rules.ae_titles:
-        return Refused(*WRONG_CALLED_TITLE, "called-title", device.name)
-    return Admitted(device, _principal(caller, device, title, rules))
+    return _best(fitting, address, by_certificate=caller.tls)
 
 
 def rights_of(device: Device, *, tls: bool, rules: Rules) -> frozenset[Right]:
@@ -119,25 +130,33 @@ def rights_of(device: Device, *, tls: bool, rules: Rules) -> frozenset[Right]:
     return device.rights & allowed
 
 
-def _unfit(caller: Caller, device: Device, matches: Matches) -> str:
+def _unfit(caller: Caller, device: Device, matches: Matches, *, from_gateway: bool) -> str:
     """Why this device is not the caller; empty if it may be."""
-    if not device.enabled:
-        return "disabled"
     if not caller.tls:
         return "" if device.plain else "plain-not-allowed"
-    if device.certificates and (caller.certificate is None or not matches(caller.certificate, device)):
-        return "certificate"
-    return ""
+    if device.certificates:
+        return "" if caller.certificate is not None and matches(caller.certificate, device) else "certificate"
+    return "gateway" if from_gateway else ""
 
 
-def _most_specific(devices: Sequence[Device], address: Address) -> Device:
-    """Certificate before none, then the narrowest network."""
+def _best(devices: Sequence[Device], address: Address, *, by_certificate: bool) -> Device | Refused:
+    """Who has shown a certificate before who has none, then the narrowest network; a tie is nobody."""
 
-    def rank(device: Device) -> tuple[bool, int]:
-        widths = [ipaddress.ip_network(text).prefixlen for text in device.networks if contained(address, (text,))]
-        return bool(device.certificates), max(widths)
+    def rank(device: Device) -> tuple[int, int]:
+        return (_strength(device) if by_certificate else 0), narrowest(address, device.networks)
 
-    return max(devices, key=rank)
+    ranked = sorted(devices, key=rank, reverse=True)
+    best = ranked[0]
+    if len(ranked) > 1 and rank(ranked[1]) == rank(best):
+        return _refused("ambiguous", best.name)
+    return best if best.enabled else _refused("disabled", best.name)
+
+
+def _strength(device: Device) -> int:
+    """A certificate of its own says more than one of many under a CA, and that more than none."""
+    if not device.certificates:
+        return 0
+    return 1 if any(item.binding is CertificateBinding.AUTHORITY for item in device.certificates) else 2
 
 
 def _passcode_given(caller: Caller, device: Device, fits: Callable[[bytes, str], bool]) -> bool:
@@ -165,6 +184,8 @@ REFUSAL_HINTS: Mapping[str, str] = {
     "unknown-title": "a device is enrolled from this address, with another AE title",
     "plain-from-outside": "plain DICOM from a public address",
     "plain-from-gateway": "plain DICOM from this machine's own gateway or bridge: a forwarded port?",
+    "gateway": "without a certificate, from this machine's own gateway or bridge: a forwarded port or proxy?",
+    "ambiguous": "two devices have this title from this address",
     "disabled": "the device is disabled",
     "plain-not-allowed": "the device must use TLS",
     "certificate": "the certificate is missing or not the device's",

@@ -33,7 +33,7 @@ _OVERRIDE = """[[override]]
 risk = "{risk}"
 reason = "{reason}"
 until = {until}
-"""
+{device}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Plan:
     port: int = 11112
     tls: bool = False
     demo: bool = False
-    overrides: tuple[tuple[str, str], ...] = ()  # (risk, reason)
+    overrides: tuple[tuple[str, str, str], ...] = ()  # (risk, reason, device or empty)
     override_days: int = 90
 
 
@@ -69,7 +69,10 @@ def make_archive(home: Home, plan: Plan) -> None:
 
 def _configuration(plan: Plan, key_file: Path) -> str:
     until = (dt.datetime.now(dt.UTC).date() + dt.timedelta(days=plan.override_days)).isoformat()
-    overrides = [_OVERRIDE.format(risk=risk, reason=reason, until=until) for risk, reason in plan.overrides]
+    overrides = [
+        _OVERRIDE.format(risk=risk, reason=reason, until=until, device=f'device = "{device}"\n' if device else "")
+        for risk, reason, device in plan.overrides
+    ]
     return _TEMPLATE.format(
         titles=_toml([plan.ae_title]),
         demo=_toml(plan.demo),

@@ -7,6 +7,7 @@ the character set that the sending device is assumed to use, where that is not t
 
 from __future__ import annotations
 
+import functools
 import struct
 from collections.abc import Collection, Mapping
 
@@ -27,18 +28,23 @@ SERIES = (frozenset(index_keys.SERIES_KEYS) | _WITH_ALL) - _IN_COLUMNS
 IMAGE = (frozenset(index_keys.IMAGE_KEYS) | _WITH_ALL) - _IN_COLUMNS
 
 
+@functools.lru_cache(maxsize=8192)
+def _head(tag: int, vr: str, length: int) -> bytes:
+    """The head of an attribute; objects of one device repeat them."""
+    return _HEAD.pack(tag, vr.encode("latin-1", "replace"), length)
+
+
 def pack(header: Mapping[int, HeaderValue], tags: Collection[int], assumed: str) -> bytes:
     """The attributes of `header` that are in `tags`, as a blob."""
     pieces = []
-    head = _HEAD.pack
     for tag, value in header.items():
         if tag in tags:
             raw = value.raw
-            pieces.append(head(tag, value.vr.encode("latin-1"), len(raw)))
+            pieces.append(_head(tag, value.vr, len(raw)))
             pieces.append(raw)
     if assumed != DEFAULT_CHARACTER_SET:
         raw = assumed.encode("ascii", "replace")
-        pieces.append(head(ASSUMED, b"CS", len(raw)))
+        pieces.append(_head(ASSUMED, "CS", len(raw)))
         pieces.append(raw)
     return b"".join(pieces)
 

@@ -85,5 +85,5 @@ CATALOG: Final = Profile(
     synchronous="NORMAL",
     migrations=(_V1,),
     writer_cache_kib=48 * 1024,  # the index over two million SOP Instance UIDs
-    wal_autocheckpoint=4000,  # 16 MiB: hot pages are folded back once for many commits
+    wal_autocheckpoint=8000,  # 16 MiB: hot pages are folded back once for many commits
 )

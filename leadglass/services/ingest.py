@@ -198,6 +198,9 @@ class Reception:
         scan = self._scanner.finish()
         identity = identity_of(scan, self._announced)
         progress = self._progress
+        if progress.scope is not None and progress.scope != KeyScope.of(identity):
+            # An identifier came out of order, after its bytes were sealed under another study's key.
+            raise LeadglassError(ErrorCode.UNPARSABLE, "Identifiers of patient or study are out of order.")
         if progress.writer is None:
             await self._make_key(progress.scope or KeyScope.of(identity))
         writer = progress.writer
