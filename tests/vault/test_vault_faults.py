@@ -142,8 +142,10 @@ def test_a_power_cut_after_each_sync_loses_nothing_acknowledged(archive, losing_
     vault.close()
 
 
-def test_a_power_cut_before_the_ring_is_synced_leaves_no_key_in_use(archive, losing_disk):
+@pytest.mark.parametrize("opened", ["before", "after"])
+def test_a_power_cut_before_the_ring_is_synced_leaves_no_key_in_use(archive, losing_disk, opened):
     vault = archive.open(losing_disk)
+    early = archive.open(losing_disk) if opened == "before" else None
     archive.store(vault, b"first", archive.identity(1, study=1))
 
     class Cut(BaseException):
@@ -159,7 +161,7 @@ def test_a_power_cut_before_the_ring_is_synced_leaves_no_key_in_use(archive, los
             vault.obtain_key(KeyScope.of(archive.identity(1, study=2)))
     finally:
         crashpoints.install(None)
-    other = archive.open(losing_disk)  # sees the entry in the cache and must sync it before use
+    other = early or archive.open(losing_disk)  # sees the entry in the cache and must sync it before use
     location = archive.store(other, b"second", archive.identity(1, study=2))
     archive.crash(vault)
     archive.crash(other)
