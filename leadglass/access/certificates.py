@@ -101,7 +101,7 @@ def matches(der: bytes, device: Device, now: datetime) -> bool:
             return False
         presented = fingerprint(der)
         return any(_is_bound(leaf, presented, item, now) for item in device.certificates)
-    except (ValueError, TypeError, x509.UnsupportedGeneralNameType, x509.DuplicateExtension):
+    except Exception:  # a stranger's bytes: the library raises some ten unrelated kinds, and each means "no"
         return False
 
 
@@ -187,12 +187,17 @@ def _understood(certificate: x509.Certificate) -> bool:
 
 
 def _load(data: bytes) -> list[x509.Certificate]:
+    """Certificates whose key and extensions can be read too. LeadglassError(USAGE) otherwise."""
     try:
-        if b"-----BEGIN" in data:
-            return x509.load_pem_x509_certificates(data)
-        return [x509.load_der_x509_certificate(data)]
-    except ValueError as problem:
-        raise LeadglassError(ErrorCode.USAGE, "That is no certificate (PEM or DER).") from problem
+        found = (
+            x509.load_pem_x509_certificates(data) if b"-----BEGIN" in data else [x509.load_der_x509_certificate(data)]
+        )
+        for certificate in found:
+            certificate.public_key()
+            len(certificate.extensions)
+    except Exception as problem:  # a foreign file: the library raises various things
+        raise LeadglassError(ErrorCode.USAGE, "That is no certificate (PEM or DER) that can be used here.") from problem
+    return found
 
 
 def _extension(certificate: x509.Certificate, kind: type[ExtensionT]) -> ExtensionT | None:

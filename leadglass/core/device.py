@@ -13,7 +13,7 @@ class CertificateBinding(Enum):
     """How a device's certificate is recognised."""
 
     ISSUED = "issued"  # by the archive's own CA (`--cert`, `--csr`): `value` is the certificate's SHA-256
-    PINNED = "pinned"  # an existing certificate (`--pin`): `value` is its SHA-256
+    PINNED = "pinned"  # an existing certificate (`--pin`): `value` is its SHA-256, `authority` its own PEM
     AUTHORITY = "authority"  # another CA (`--ca`): `value` is the subject, `authority` its PEM
 
 
