@@ -121,7 +121,14 @@ def fill(catalog: SqliteCatalog, instances: int, studies: int) -> None:
 
 
 def query_times(catalog: SqliteCatalog, studies: int) -> list[float]:
-    asked = "StudyInstanceUID StudyDate StudyTime PatientName AccessionNumber NumberOfStudyRelatedInstances".split()
+    asked = [
+        "StudyInstanceUID",
+        "StudyDate",
+        "StudyTime",
+        "PatientName",
+        "AccessionNumber",
+        "NumberOfStudyRelatedInstances",
+    ]
     keys = {tag_of(keyword): Attribute(vr_of(tag_of(keyword))) for keyword in asked}
     times = []
     for number in range(0, studies, max(1, studies // 1000)):

@@ -1,0 +1,269 @@
+"""What every implementation of core.ports.Catalog owes."""
+
+from pathlib import Path
+
+import pytest
+
+from leadglass.core.attributes import Attribute
+from leadglass.core.identity import InstanceIdentity, PatientKey
+from leadglass.core.ports import AddOutcome, Catalog
+from leadglass.core.query import Level, Query, Selection
+from leadglass.core.records import HeaderValue, InstanceEntry, Location, RecordTrailer, ReplayMark
+from leadglass.dicom.dictionary import tag_of, vr_of
+from leadglass.index.catalog import SqliteCatalog
+
+CT = "1.2.840.10008.5.1.4.1.1.2"
+PALETTE = "1.2.840.10008.5.1.4.39.1"
+KEY = bytes(32)
+
+
+def sqlite_catalog(folder: Path) -> Catalog:
+    return SqliteCatalog(folder / "catalog.db", KEY)
+
+
+@pytest.fixture(params=[sqlite_catalog])
+def reopen(request, tmp_path):
+    opened = []
+
+    def again():
+        while opened:
+            opened.pop().close()
+        opened.append(request.param(tmp_path))
+        return opened[-1]
+
+    yield again
+    while opened:
+        opened.pop().close()
+
+
+@pytest.fixture
+def catalog(reopen):
+    return reopen()
+
+
+def entry(sop, *, study="1.2", series="1.2.1", patient="P", issuer="", segment="a" * 32, offset=0, kind=CT, **values):
+    header = {tag_of(key): HeaderValue(vr_of(tag_of(key)), value.encode()) for key, value in values.items()}
+    identity = InstanceIdentity(kind, sop, study, series, PatientKey(issuer, patient))
+    trailer = RecordTrailer(identity, "1.2.840.10008.1.2.1", 7, b"d" * 32, "ct1", "CT1", "10.0.0.1", "", "ISO_IR 100")
+    return InstanceEntry(trailer, Location(segment, offset, 100), b"k" * 16, dict(sorted(header.items())))
+
+
+def find(catalog, level, asked="", limit=10_000, offset=0, **keys):
+    wanted = {tag_of(keyword): Attribute(vr_of(tag_of(keyword))) for keyword in asked.split()}
+    wanted |= {
+        tag_of(key): Attribute(vr_of(tag_of(key)), (value,) if isinstance(value, str) else tuple(value))
+        for key, value in keys.items()
+    }
+    return catalog.find(Query(level, dict(sorted(wanted.items())), limit, offset))
+
+
+def found(catalog, level, keyword, **keys):
+    page = find(catalog, level, keyword, **keys)
+    return [match[tag_of(keyword)].values for match in page.matches]
+
+
+def test_an_entry_is_found_by_its_uid_where_it_lies(catalog):
+    one = entry("1.2.1.1", offset=512)
+    assert catalog.add([one], []) == [AddOutcome.ADDED]
+    stored = catalog.lookup("1.2.1.1")
+    assert stored is not None
+    assert stored.identity == one.trailer.identity
+    assert stored.location == one.location
+    assert (stored.key_id, stored.digest, stored.version) == (b"k" * 16, b"d" * 32, 1)
+    assert stored.transfer_syntax_uid == "1.2.840.10008.1.2.1"
+    assert catalog.lookup("1.2.1.2") is None
+
+
+def test_entries_and_marks_survive(reopen):
+    reopen().add([entry("1.1")], [ReplayMark("a" * 32, 700)])
+    catalog = reopen()
+    assert catalog.lookup("1.1") is not None
+    assert catalog.marks() == {"a" * 32: ReplayMark("a" * 32, 700)}
+
+
+def test_a_mark_goes_forward_only_and_a_sealed_segment_stays_sealed(catalog):
+    catalog.add([], [ReplayMark("b" * 32, 900, True)])
+    catalog.add([], [ReplayMark("b" * 32, 300)])
+    assert catalog.marks() == {"b" * 32: ReplayMark("b" * 32, 900, True)}
+
+
+def test_a_segment_without_a_mark_has_none_after_an_add(catalog):
+    catalog.add([entry("1.1")], [])
+    assert catalog.marks() == {}
+
+
+def test_the_same_location_again_is_known(catalog):
+    assert catalog.add([entry("1.1"), entry("1.1")], []) == [AddOutcome.ADDED, AddOutcome.KNOWN]
+    assert catalog.add([entry("1.1")], []) == [AddOutcome.KNOWN]
+    assert catalog.statistics()["instances"] == 1
+
+
+def test_another_content_of_one_uid_is_a_version_that_is_not_served(catalog):
+    outcomes = catalog.add([entry("1.1"), entry("1.1", offset=500), entry("1.1", offset=900)], [])
+    assert outcomes == [AddOutcome.ADDED, AddOutcome.VERSION, AddOutcome.VERSION]
+    assert catalog.lookup("1.1").location.offset == 0
+    assert [one.version for one in catalog.versions("1.1")] == [1, 2, 3]
+    assert [one["version"] for one in catalog.conflicts()] == [2, 3]
+    assert len(catalog.select(Selection(Level.STUDY, study_uids=("1.2",)))) == 1
+    assert found(catalog, Level.STUDY, "NumberOfStudyRelatedInstances") == [("1",)]
+    assert len(find(catalog, Level.IMAGE, "SOPInstanceUID").matches) == 1
+
+
+def test_a_version_in_another_study_makes_nothing_visible(catalog):
+    catalog.add([entry("1.1"), entry("1.1", study="9.9", series="9.9.1", patient="Q", offset=500)], [])
+    assert found(catalog, Level.STUDY, "StudyInstanceUID") == [("1.2",)]
+    assert found(catalog, Level.PATIENT, "PatientID") == [("P",)]
+    catalog.add([entry("2.2", study="9.9", series="9.9.1", patient="Q", offset=900, PatientName="Seen^Now")], [])
+    assert found(catalog, Level.PATIENT, "PatientName", PatientID="Q") == [("Seen^Now",)]
+    assert found(catalog, Level.SERIES, "NumberOfSeriesRelatedInstances", SeriesInstanceUID="9.9.1") == [("1",)]
+    assert found(catalog, Level.PATIENT, "PatientID", PatientName="seen*") == [("Q",)]
+
+
+def test_one_patient_id_of_two_issuers_is_two_patients(catalog):
+    catalog.add([entry("1.1", issuer="A"), entry("2.1", study="2", series="2.1", issuer="B")], [])
+    assert found(catalog, Level.PATIENT, "IssuerOfPatientID", PatientID="P") == [("A",), ("B",)]
+    assert catalog.studies_of(Selection(Level.PATIENT, patient_id="P", issuer="B")) == ["2"]
+    assert catalog.studies_of(Selection(Level.PATIENT, patient_id="P")) == ["1.2", "2"]
+
+
+def test_two_patients_with_one_patient_id_and_issuer_are_one_entity_with_the_first_name(catalog):
+    catalog.add(
+        [entry("1.1", PatientName="Rossi^Maria"), entry("2.1", study="2", series="2.1", PatientName="Bianchi")], []
+    )
+    assert found(catalog, Level.PATIENT, "PatientName") == [("Rossi^Maria",)]
+
+
+def test_an_empty_patient_id_never_joins_two_studies(catalog):
+    catalog.add([entry("1.1", patient=""), entry("2.1", study="2", series="2.1", patient="")], [])
+    assert catalog.statistics()["patients"] == 2
+    assert found(catalog, Level.PATIENT, "NumberOfPatientRelatedStudies") == [("1",), ("1",)]
+
+
+def test_a_study_known_with_another_patient_is_kept_and_listed(catalog):
+    catalog.add([entry("1.1"), entry("1.2", patient="Q")], [])
+    listed = [one for one in catalog.conflicts() if one["kind"] == "patient"]
+    assert [one["patient_id"] for one in listed] == ["P", "Q"]
+    assert found(catalog, Level.STUDY, "PatientID", StudyInstanceUID="1.2") == [("P",), ("Q",)]
+
+
+def test_objects_without_a_patient_are_stored_and_in_no_query(catalog):
+    assert catalog.add([entry("5.5", study="", series="", patient="", kind=PALETTE)], []) == [AddOutcome.ADDED]
+    assert catalog.lookup("5.5").identity.sop_class_uid == PALETTE
+    for level in Level:
+        assert find(catalog, level, "PatientID").matches == []
+    assert [one.identity.sop_instance_uid for one in catalog.instances()] == ["5.5"]
+
+
+def test_the_first_object_of_an_entity_defines_it(catalog):
+    catalog.add([entry("1.1", StudyDescription="first"), entry("1.2", StudyDescription="second")], [])
+    assert found(catalog, Level.STUDY, "StudyDescription") == [("first",)]
+
+
+def test_the_trash_hides_a_study_and_gives_it_back(catalog):
+    catalog.add([entry("1.1"), entry("2.1", study="2", series="2.1")], [])
+    assert catalog.set_trashed("1.2", True) == 1
+    assert catalog.is_trashed("1.1")
+    assert catalog.lookup("1.1") is not None
+    assert found(catalog, Level.STUDY, "StudyInstanceUID") == [("2",)]
+    assert catalog.select(Selection(Level.PATIENT, patient_id="P"))[0].identity.study_uid == "2"
+    assert catalog.studies_of(Selection(Level.STUDY, study_uids=("1.2",))) == ["1.2"]
+    assert catalog.statistics()["trashed_studies"] == 1
+    assert found(catalog, Level.PATIENT, "NumberOfPatientRelatedStudies") == [("1",)]
+    assert catalog.set_trashed("1.2", False) == 1
+    assert not catalog.is_trashed("1.1")
+    assert len(find(catalog, Level.STUDY, "StudyInstanceUID").matches) == 2
+
+
+def test_a_patient_whose_studies_all_lie_in_the_trash_is_hidden(catalog):
+    catalog.add([entry("1.1")], [])
+    catalog.set_trashed("1.2", True)
+    assert find(catalog, Level.PATIENT, "PatientID").matches == []
+
+
+def test_trash_told_before_the_study_is_known_hides_it(catalog):
+    assert catalog.set_trashed("1.2", True) == 0
+    catalog.add([entry("1.1")], [])
+    assert find(catalog, Level.STUDY, "StudyInstanceUID").matches == []
+
+
+def test_select_orders_by_series_and_instance_number(catalog):
+    numbers = ["10", "9", "2", ""]
+    catalog.add(
+        [entry(f"1.{n}", offset=n, InstanceNumber=text, SeriesNumber="2") for n, text in enumerate(numbers)]
+        + [entry("2.1", series="1.2.2", offset=99, InstanceNumber="5", SeriesNumber="1")],
+        [],
+    )
+    chosen = catalog.select(Selection(Level.STUDY, study_uids=("1.2",)))
+    assert [one.identity.sop_instance_uid for one in chosen] == ["2.1", "1.2", "1.1", "1.0", "1.3"]
+
+
+def test_select_takes_lists_and_holds_every_named_level(catalog):
+    catalog.add([entry(f"1.{n}", offset=n) for n in range(5)] + [entry("7.1", study="7", series="7.1", offset=77)], [])
+    image = Selection(Level.IMAGE, sop_instance_uids=("1.1", "1.3", "7.1"), study_uids=("1.2",))
+    assert [one.identity.sop_instance_uid for one in catalog.select(image)] == ["1.1", "1.3"]
+    assert len(catalog.select(Selection(Level.SERIES, series_uids=("1.2.1", "7.1")))) == 6
+    assert catalog.select(Selection(Level.STUDY, patient_id="other", study_uids=("1.2",))) == []
+
+
+@pytest.mark.parametrize("level", list(Level))
+def test_a_selection_that_names_nothing_selects_nothing(catalog, level):
+    catalog.add([entry("1.1", patient="")], [])
+    assert catalog.select(Selection(level)) == []
+    assert catalog.studies_of(Selection(level)) == []
+
+
+def test_instances_come_by_segment_and_offset_with_versions_and_trash(catalog):
+    catalog.add(
+        [
+            entry("3", segment="b" * 32, offset=5),
+            entry("1", offset=800),
+            entry("2", series="1.2.2", offset=100),
+            entry("3", offset=900),
+        ],
+        [],
+    )
+    catalog.set_trashed("1.2", True)
+    places = [(one.location.segment[0], one.location.offset) for one in catalog.instances()]
+    assert places == [("a", 100), ("a", 800), ("a", 900), ("b", 5)]
+
+
+def test_statistics_count(catalog):
+    catalog.add([entry("1"), entry("1", offset=9), entry("2", study="5", series="5.1", patient="Q", offset=18)], [])
+    assert dict(catalog.statistics()) == {
+        "patients": 2,
+        "studies": 2,
+        "series": 2,
+        "instances": 2,
+        "versions": 1,
+        "trashed_studies": 0,
+        "bytes": 300,
+    }
+
+
+def test_clear_and_adding_again_gives_the_same_answers(catalog):
+    entries = [
+        entry(f"{study}.{n}", study=f"{study}", series=f"{study}.1", patient=f"P{study % 3}", offset=n + 100 * study,
+              StudyDate=f"2024010{study}", Modality="MR" if study % 2 else "CT", StudyDescription=f"s{study} n{n}")
+        for study in range(1, 9) for n in range(3)
+    ]  # fmt: skip
+    entries += [entry("1.0", study="1", series="1.1", patient="P1", offset=5000)]
+    asked = "PatientID StudyDescription ModalitiesInStudy NumberOfStudyRelatedInstances StudyInstanceUID"
+    catalog.add(entries, [ReplayMark("a" * 32, 6000)])
+    before = find(catalog, Level.STUDY, asked).matches, list(catalog.instances()), catalog.conflicts()
+    catalog.clear()
+    assert find(catalog, Level.STUDY, asked).matches == []
+    assert set(catalog.statistics().values()) == {0}
+    assert catalog.marks() == {}
+    for one in entries:
+        catalog.add([one], [])
+    assert (find(catalog, Level.STUDY, asked).matches, list(catalog.instances()), catalog.conflicts()) == before
+
+
+def test_a_limit_is_told_and_pages_join_without_gap(catalog):
+    catalog.add([entry(f"{n}.1", study=f"{n}", series=f"{n}.9", offset=n) for n in range(1, 8)], [])
+    first = find(catalog, Level.STUDY, "StudyInstanceUID", limit=3)
+    assert first.truncated
+    last = find(catalog, Level.STUDY, "StudyInstanceUID", limit=4, offset=3)
+    assert not last.truncated
+    uids = [match[tag_of("StudyInstanceUID")].values[0] for match in first.matches + last.matches]
+    assert uids == [str(n) for n in range(1, 8)]

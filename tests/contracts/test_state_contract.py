@@ -1,0 +1,102 @@
+"""What every implementation of core.ports.State owes."""
+
+from pathlib import Path
+
+import pytest
+
+from leadglass.core.device import Device
+from leadglass.core.ports import State, TrashedStudy
+from leadglass.core.principal import Right
+from leadglass.index.state import SqliteState
+
+KEY = bytes(range(32))
+
+
+def sqlite_state(folder: Path) -> State:
+    return SqliteState(folder / "state.db", KEY)
+
+
+@pytest.fixture(params=[sqlite_state])
+def reopen(request, tmp_path):
+    """Opens the state anew, as a new process would."""
+    opened = []
+
+    def again():
+        while opened:
+            opened.pop().close()
+        opened.append(request.param(tmp_path))
+        return opened[-1]
+
+    yield again
+    while opened:
+        opened.pop().close()
+
+
+def device(name="ct1", **changes):
+    values = {"ae_titles": ("CT1",), "networks": ("10.0.0.7",), "rights": frozenset({Right.ECHO, Right.STORE})}
+    return Device(name, **(values | changes))
+
+
+def test_devices_survive_and_are_listed_by_name(reopen):
+    state = reopen()
+    state.put_device(device("us"))
+    state.put_device(device("ct1", issuer="Ospedale", character_set="ISO_IR 144"))
+    state = reopen()
+    assert [one.name for one in state.devices()] == ["ct1", "us"]
+    assert state.device("ct1") == device("ct1", issuer="Ospedale", character_set="ISO_IR 144")
+    assert state.device("nobody") is None
+
+
+def test_putting_a_device_again_replaces_it(reopen):
+    state = reopen()
+    state.put_device(device(networks=("10.0.0.7", "10.0.0.8")))
+    state.put_device(device(rights=frozenset({Right.ECHO})))
+    assert state.devices() == [device(rights=frozenset({Right.ECHO}))]
+
+
+def test_removing_a_device_tells_whether_it_was_there(reopen):
+    state = reopen()
+    state.put_device(device())
+    assert state.remove_device("ct1")
+    assert not state.remove_device("ct1")
+    assert reopen().devices() == []
+
+
+def test_the_rights_epoch_grows_with_every_change_of_a_device_and_lasts(reopen):
+    state = reopen()
+    epochs = [state.rights_epoch()]
+    for change in (
+        lambda: state.put_device(device()),
+        lambda: state.put_device(device(enabled=False)),
+        lambda: state.remove_device("ct1"),
+    ):
+        change()
+        epochs.append(state.rights_epoch())
+    assert epochs == sorted(set(epochs))
+    assert reopen().rights_epoch() == epochs[-1]
+
+
+def test_reading_changes_no_epoch(reopen):
+    state = reopen()
+    before = state.rights_epoch()
+    state.devices(), state.trash(), state.setting("x")
+    assert state.rights_epoch() == before
+
+
+def test_the_trash_is_kept_until_taken_back(reopen):
+    state = reopen()
+    entry = TrashedStudy("1.2.3", 1_700_000_000_000_000_000, "operator", "wrong patient")
+    state.put_trash(entry)
+    assert reopen().trash() == [entry]
+    state = reopen()
+    assert state.remove_trash("1.2.3")
+    assert not state.remove_trash("1.2.3")
+    assert state.trash() == []
+
+
+def test_settings_are_kept_by_name(reopen):
+    state = reopen()
+    assert state.setting("recovery-kit") is None
+    state.put_setting("recovery-kit", "tested")
+    state.put_setting("recovery-kit", "tested twice")
+    assert reopen().setting("recovery-kit") == "tested twice"
