@@ -19,12 +19,14 @@ class BoundedInflater:
         self._stream = zlib.decompressobj(-zlib.MAX_WBITS)
         self._taken = 0
         self._given = 0
+        self._behind = 0
         self.trailing = False  # more than the one padding byte stands behind the stream
 
     def feed(self, data: bytes | memoryview) -> Iterator[bytes]:
         """The pieces that `data` inflates to, at most 256 KiB each."""
         self._taken += len(data)
         waiting: bytes | memoryview = data
+        ended = self._stream.eof
         while not self._stream.eof:
             try:
                 piece = self._stream.decompress(waiting, _PIECE)
@@ -38,12 +40,12 @@ class BoundedInflater:
                 yield piece
             if not waiting and len(piece) < _PIECE:  # a full piece may have left output inside the stream
                 break
-        self._check_behind(waiting)
+        self._note_behind(data if ended else self._stream.unused_data)
 
-    def _check_behind(self, waiting: bytes | memoryview) -> None:
-        """A single NUL pads the stream to an even length; anything else behind it is noted."""
-        behind = self._stream.unused_data if self._stream.eof else b""
-        if len(behind) > 1 or behind.strip(b"\0") or (self._stream.eof and waiting):
+    def _note_behind(self, behind: bytes | memoryview) -> None:
+        """A single NUL pads the stream to an even length, in whichever feed it comes; anything else is noted."""
+        self._behind += len(behind)
+        if self._behind > 1 or bytes(behind[:1]).strip(b"\0"):
             self.trailing = True
 
     def finish(self) -> None:

@@ -1,5 +1,6 @@
 """Hostile and broken data sets: adversarial cases C1, C4-C7, C9, C10. Refused or noted, never silent, never costly."""
 
+import base64
 import struct
 import tracemalloc
 import zlib
@@ -403,6 +404,22 @@ def test_bytes_behind_a_deflated_stream():
     data = packer.compress(IDENTITY) + packer.flush()
     assert scan(data + b"\0", uids.DEFLATED_EXPLICIT_VR_LE).warnings == ()
     assert scan(data + b"script", uids.DEFLATED_EXPLICIT_VR_LE).warnings == ("Bytes follow the deflated stream",)
+
+
+@pytest.mark.parametrize("piece", [1, 2, 3, 7, 65_536])
+@pytest.mark.parametrize(("behind", "noted"), [(b"", False), (b"\0", False), (b"\0\0", True), (b"x", True)])
+def test_what_is_behind_a_deflated_stream_is_judged_once_however_it_comes_in(behind, noted, piece):
+    packer = zlib.compressobj(wbits=-15)
+    data = packer.compress(IDENTITY) + packer.flush() + behind
+    warnings = scan(data, uids.DEFLATED_EXPLICIT_VR_LE, piece).warnings
+    assert warnings == (("Bytes follow the deflated stream",) if noted else ())
+
+
+def test_the_padding_byte_of_a_deflated_stream_in_a_feed_of_its_own():
+    data = base64.b64decode("AwLjYGBlcA5gZXAO5pUwAJAA")[2:]  # found by fuzzing
+    whole = scan(data, uids.DEFLATED_EXPLICIT_VR_LE)
+    assert scan(data, uids.DEFLATED_EXPLICIT_VR_LE, 3) == whole
+    assert scan(data, uids.DEFLATED_EXPLICIT_VR_LE, 1) == whole
 
 
 # --- what services rely on ---
