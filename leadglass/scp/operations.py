@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from leadglass.core.device import Device
 from leadglass.core.principal import Principal
+from leadglass.wire.dimse.status import StatusKind, kind_of
 
 if TYPE_CHECKING:
     from leadglass.net.connection import Connection
@@ -56,9 +57,10 @@ class Tally:
     def count(self, sop_instance_uid: str, status: int) -> None:
         """Count one sub-operation that ended with `status`."""
         self.remaining -= 1
-        if status == 0:
+        kind = kind_of(status)
+        if kind is StatusKind.SUCCESS:
             self.completed += 1
-        elif status & 0xF000 == 0xB000:
+        elif kind is StatusKind.WARNING:
             self.warning += 1
         else:
             self.failed += 1
