@@ -26,10 +26,10 @@ class DeviceRegister:
         self._gateways = gateways
         self._internal = internal
 
-    @use_case(Right.ADMINISTER, EventKind.AUDIT_LOG_USED)
+    @use_case(Right.ADMINISTER, EventKind.APPLICATION_ACTIVITY)
     def devices(self, principal: Principal) -> list[Device]:
         """All devices, by name."""
-        self._note(principal, "devices-listed", "")
+        self._note(principal, "devices-listed", "", EventKind.APPLICATION_ACTIVITY)
         return sorted(self._state.devices(), key=lambda device: device.name)
 
     @use_case(Right.ADMINISTER, EventKind.SECURITY_ALERT)
@@ -58,10 +58,10 @@ class DeviceRegister:
         if not self._state.remove_device(name):
             raise LeadglassError(ErrorCode.NOT_FOUND, "There is no device of that name.")
 
-    @use_case(Right.ADMINISTER, EventKind.AUDIT_LOG_USED)
+    @use_case(Right.ADMINISTER, EventKind.APPLICATION_ACTIVITY)
     def device(self, principal: Principal, name: str) -> Device:
         """One device. NOT_FOUND if there is none of that name."""
-        self._note(principal, "device-read", name)
+        self._note(principal, "device-read", name, EventKind.APPLICATION_ACTIVITY)
         return self._known(name)
 
     def _known(self, name: str) -> Device:
@@ -76,7 +76,7 @@ class DeviceRegister:
         self._note(principal, what, device.name)
         self._state.put_device(device)
 
-    def _note(self, principal: Principal, what: str, name: str) -> None:
+    def _note(self, principal: Principal, what: str, name: str, kind: EventKind = EventKind.SECURITY_ALERT) -> None:
         details = {"device": name} if name else {}
-        event = JournalEvent(EventKind.SECURITY_ALERT, what, principal.name, principal.address, details=details)
-        self._journal.record(event, durable=bool(name))
+        event = JournalEvent(kind, what, principal.name, principal.address, details=details)
+        self._journal.record(event, durable=kind is EventKind.SECURITY_ALERT)

@@ -34,13 +34,13 @@ class Maintenance:
         self._state = state
         self._journal = journal
 
-    @use_case(Right.ADMINISTER, EventKind.AUDIT_LOG_USED)
+    @use_case(Right.ADMINISTER, EventKind.APPLICATION_ACTIVITY)
     def statistics(self, principal: Principal) -> Mapping[str, int]:
         """Counts of patients, studies, series, instances, versions, trashed studies and bytes."""
         self._note(principal, "statistics-read", Outcome.SUCCESS, {})
         return self._catalog.statistics()
 
-    @use_case(Right.ADMINISTER, EventKind.AUDIT_LOG_USED)
+    @use_case(Right.ADMINISTER, EventKind.APPLICATION_ACTIVITY)
     def conflicts(self, principal: Principal) -> list[Mapping[str, str | int]]:
         """Unserved versions, and studies known with two patients."""
         self._note(principal, "conflicts-read", Outcome.SUCCESS, {})

@@ -44,10 +44,11 @@ class Trash:
             raise LeadglassError(ErrorCode.NOT_FOUND, "None of these studies is in the trash.")
         return restored
 
-    @use_case(Right.DELETE, EventKind.AUDIT_LOG_USED)
+    @use_case(Right.DELETE, EventKind.APPLICATION_ACTIVITY)
     def entries(self, principal: Principal) -> list[TrashedStudy]:
         """What is in the trash."""
-        self._note(principal, "trash-listed", "")
+        event = JournalEvent(EventKind.APPLICATION_ACTIVITY, "trash-listed", principal.name, principal.address)
+        self._journal.record(event, durable=True)
         return self._state.trash()
 
     @use_case(Right.STORE, EventKind.STUDY_DELETED)
@@ -63,6 +64,6 @@ class Trash:
         return True
 
     def _note(self, principal: Principal, what: str, study_uid: str) -> None:
-        details = {"study": study_uid} if study_uid else {}
+        details = {"study": study_uid}
         event = JournalEvent(EventKind.STUDY_DELETED, what, principal.name, principal.address, details=details)
         self._journal.record(event, durable=True)

@@ -1,0 +1,204 @@
+"""Walks every public name of the services: who acts is asked first, everywhere, and every exception is named here."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import enum
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+from archives import device
+from objects import data_set, encoded, store, store_one, study_uid, uid, whole_study
+
+import leadglass.services
+from leadglass.app.archive import Archive
+from leadglass.core.errors import ErrorCode, LeadglassError
+from leadglass.core.events import EventKind, JournalEvent, Outcome
+from leadglass.core.principal import SYSTEM, Principal, PrincipalKind, Right
+from leadglass.core.query import Level, Query
+from leadglass.services.admit import Gate
+
+NOBODY = Principal(PrincipalKind.DEVICE, "nobody", frozenset(), "192.0.2.9")
+
+# Public classes with behaviour that are no use cases.
+EXEMPT_CLASSES = {
+    "admit.Gate": "it is what is asked",
+    "admission.Admission": "it makes principals out of callers: there is none to ask before it has decided",
+    "admission.Devices": "the registry that Admission decides on; it gives nothing of patients",
+    "budget.BufferBudget": "counts bytes; a part of Ingest and Reception",
+    "group_commit.GroupCommit": "the last steps of a store; reached only with a record that Ingest began",
+    "ingest.Reception": "one store; handed out by Ingest.begin to who may store",
+    "retrieve.RetrieveSource": "opens instances for one principal; handed out by Retrieve.source to who may retrieve",
+}
+# Public methods of use case classes that are no use cases.
+EXEMPT_METHODS = {
+    "ingest.Ingest.close": "ends the commit thread; called by the composition root when the doors are closed",
+}
+# Public functions: pure, or parts of a use case.
+EXEMPT_FUNCTIONS = {
+    "admission.destination_of": "decides by a principal which destination it may use; gives nothing of patients",
+    "admission.printable": "pure: an AE title as text",
+    "admit.use_case": "it declares use cases",
+    "compare.same_values": "a part of Ingest: compares a resend with what is stored",
+    "convert.conversion_target": "pure: chooses a transfer syntax",
+    "convert.converted": "a part of Retrieve: converts what was opened for a principal",
+    "convert.transcoded": "pure: re-encodes bytes",
+    "identify.identity_of": "pure: identifiers out of a scan",
+    "identify.key_scope_of": "pure: identifiers out of a scan",
+    "recovery.entry_of": "a part of Recovery",
+    "recovery.scan_header": "a part of Recovery",
+}
+
+
+def modules() -> Iterator[ModuleType]:
+    for found in pkgutil.walk_packages(leadglass.services.__path__, "leadglass.services."):
+        yield importlib.import_module(found.name)
+
+
+def short(module: ModuleType, name: str) -> str:
+    return f"{module.__name__.removeprefix('leadglass.services.')}.{name}"
+
+
+def public_methods(kind: type) -> dict[str, Any]:
+    return {
+        name: member
+        for name, member in vars(kind).items()
+        if not name.startswith("_") and not isinstance(member, property) and callable(getattr(kind, name))
+    }
+
+
+def is_behaviour(kind: type) -> bool:
+    """Whether a class does something, beside being a noun, an enumeration, a port or an error."""
+    if issubclass(kind, (enum.Enum, Exception)) or getattr(kind, "_is_protocol", False):
+        return False
+    return bool(public_methods(kind))
+
+
+def classes() -> Iterator[tuple[str, type]]:
+    for module in modules():
+        for name, kind in inspect.getmembers(module, inspect.isclass):
+            if kind.__module__ == module.__name__ and not name.startswith("_") and is_behaviour(kind):
+                yield short(module, name), kind
+
+
+def has_gate(kind: type) -> bool:
+    return "gate" in inspect.signature(kind).parameters
+
+
+GATED = {name: kind for name, kind in classes() if has_gate(kind)}
+METHODS = [
+    pytest.param(kind, method, id=f"{name}.{method}")
+    for name, kind in GATED.items()
+    for method in public_methods(kind)
+    if f"{name}.{method}" not in EXEMPT_METHODS
+]
+
+
+class Memory:
+    """A journal that keeps what it is told."""
+
+    writable = True
+
+    def __init__(self) -> None:
+        self.events: list[JournalEvent] = []
+
+    def record(self, event: JournalEvent, *, durable: bool = False) -> None:
+        self.events.append(event)
+
+
+def test_the_walk_meets_the_use_cases() -> None:
+    assert {"ingest.Ingest", "find.Find", "retrieve.Retrieve", "trash.Trash", "recovery.Recovery"} <= GATED.keys()
+    assert {"maintenance.Maintenance", "devices.DeviceRegister"} <= GATED.keys()
+
+
+def test_a_class_of_services_has_a_gate_or_a_reason() -> None:
+    without = {name for name, kind in classes() if not has_gate(kind)}
+    assert without == EXEMPT_CLASSES.keys()
+
+
+def test_a_public_function_of_services_has_a_reason() -> None:
+    functions = {
+        short(module, name)
+        for module in modules()
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if function.__module__ == module.__name__ and not name.startswith("_")
+    }
+    assert functions == EXEMPT_FUNCTIONS.keys()
+
+
+def test_exempt_methods_are_there() -> None:
+    there = {f"{name}.{method}" for name, kind in GATED.items() for method in public_methods(kind)}
+    assert there >= EXEMPT_METHODS.keys()
+
+
+@pytest.mark.parametrize(("kind", "method"), METHODS)
+def test_nobody_enters_without_the_right(kind: type, method: str) -> None:
+    declared = getattr(getattr(kind, method), "declared", None)
+    assert declared is not None, "not declared with @use_case"
+    assert isinstance(declared.right, Right)
+    assert isinstance(declared.covered_by, EventKind)
+    journal = Memory()
+    host = kind.__new__(kind)
+    host.gate = Gate(journal)  # and nothing else: whatever it did before asking would fail otherwise
+    for principal in (NOBODY, dataclasses.replace(NOBODY, rights=frozenset(Right) - {declared.right})):
+        with pytest.raises(LeadglassError) as refused:
+            getattr(host, method)(principal)
+        assert refused.value.code is ErrorCode.NOT_AUTHORISED
+        event = journal.events.pop()
+        assert event.kind is EventKind.SECURITY_ALERT
+        assert event.outcome is Outcome.SERIOUS_FAILURE
+        assert (event.principal, event.address) == ("nobody", "192.0.2.9")
+        assert event.details == {"right": declared.right.value, "use_case": f"{kind.__name__}.{method}"}
+
+
+@pytest.mark.parametrize(("kind", "method"), METHODS)
+def test_a_use_case_takes_the_principal_first(kind: type, method: str) -> None:
+    assert list(inspect.signature(getattr(kind, method)).parameters)[:2] == ["self", "principal"]
+
+
+async def called(archive: Archive, kind: type, method: str) -> bool:
+    """Call a use case in a way that succeeds, in the archive of one study; False if its event rides elsewhere."""
+    ways: dict[str, Any] = {
+        "DeviceRegister.devices": lambda: archive.devices.devices(SYSTEM),
+        "DeviceRegister.device": lambda: archive.devices.device(SYSTEM, "ct"),
+        "DeviceRegister.enrol": lambda: archive.devices.enrol(SYSTEM, device("mr")),
+        "DeviceRegister.change": lambda: archive.devices.change(SYSTEM, device("ct", issuer="hospital")),
+        "DeviceRegister.enable": lambda: archive.devices.enable(SYSTEM, "ct", enabled=False),
+        "DeviceRegister.remove": lambda: archive.devices.remove(SYSTEM, "ct"),
+        "Find.find": lambda: archive.find.find(SYSTEM, Query(Level.STUDY, {})),
+        "Maintenance.statistics": lambda: archive.maintenance.statistics(SYSTEM),
+        "Maintenance.conflicts": lambda: archive.maintenance.conflicts(SYSTEM),
+        "Maintenance.check": lambda: archive.maintenance.check(SYSTEM),
+        "Recovery.replay": lambda: archive.recovery.replay(SYSTEM),
+        "Recovery.reindex": lambda: archive.recovery.reindex(SYSTEM),
+        "Trash.delete": lambda: archive.trash.delete(SYSTEM, whole_study(1), "test"),
+        "Trash.entries": lambda: archive.trash.entries(SYSTEM),
+        "Trash.undelete": lambda: archive.trash.undelete(SYSTEM, [study_uid(2)]),
+        "Trash.restore_for_resend": lambda: store(archive, encoded(data_set(2)), uid(2, 1)),
+    }
+    name = f"{kind.__name__}.{method}"
+    if name in {"Ingest.begin", "Retrieve.select", "Retrieve.source"}:
+        return False  # a store's event rides in its record; what is read is journalled when it is opened
+    result = ways[name]()
+    if asyncio.iscoroutine(result):
+        await result
+    return True
+
+
+@pytest.mark.parametrize(("kind", "method"), METHODS)
+async def test_a_use_case_journals_what_it_declares(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch, kind: type, method: str
+) -> None:
+    for study in (1, 2):
+        await store_one(archive, study)
+    archive.trash.delete(SYSTEM, whole_study(2), "test")
+    events: list[JournalEvent] = []
+    monkeypatch.setattr(archive.journal, "record", lambda event, **_: events.append(event))
+    if await called(archive, kind, method):
+        assert getattr(kind, method).declared.covered_by in {event.kind for event in events}
