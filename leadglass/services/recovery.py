@@ -80,7 +80,9 @@ class Recovery:
         self, segments: list[str], order: list[tuple[int, int, int]], progress: Progress | None
     ) -> Iterator[ReplayedRecord | Damage]:
         for done, (_, number, offset) in enumerate(order):
-            yield next(self._vault.replay(segments[number], offset))
+            records = self._vault.replay(segments[number], offset)  # kept: its reader lives as long as the iterator
+            yield next(records)
+            records.close()
             if progress is not None and done % BATCH == 0:
                 progress(done, len(order))
 

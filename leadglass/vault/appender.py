@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from leadglass.core import crashpoints
 from leadglass.core.errors import ErrorCode, LeadglassError
+from leadglass.core.limits import KIB, MIB
 from leadglass.core.records import Location, ReplayMark
 from leadglass.vault.disk import Buffer, failing_as
 from leadglass.vault.own_segment import OwnSegment
@@ -20,6 +21,8 @@ from leadglass.vault.segment_directory import SegmentDirectory, SegmentFile
 from leadglass.vault.segment_format import FOOTER_SIZE, HEADER_SIZE
 
 _FAILED = "The archive's disk does not take the data."
+SMALL_ON_AVERAGE = 128 * KIB  # up to here a sync costs more than writing the bytes twice
+FILLED_AT_START = 32 * MIB  # of the first segment: enough for a first burst, done within a moment
 
 
 class _Shared:
@@ -73,7 +76,7 @@ class Appender:
     def prepare(self) -> None:
         """Have the next segment made in the background if there is none to write to. Never blocks."""
         if self._current is None:
-            self._make_ahead()
+            self._make_ahead(min(FILLED_AT_START, self._segment_size))
 
     def append(self, records: Sequence[SealedRecord]) -> list[Location]:
         """Write `records`. OUT_OF_RESOURCES if it fails: none of them counts."""
@@ -216,7 +219,7 @@ class Appender:
         length = max(self._segment_size, needed)
         return _Shared(self._make(length), length)
 
-    def _make(self, length: int, *, fill: bool = False) -> SegmentFile:
+    def _make(self, length: int, *, fill: int = 0) -> SegmentFile:
         file = self._directory.create(length, fill=fill)
         try:
             self._directory.publish(file)
@@ -227,10 +230,13 @@ class Appender:
         return file
 
     def _look_ahead(self) -> None:
-        if self._current is not None and self._current.written > self._segment_size // 2:
-            self._make_ahead()
+        """Zeros written ahead halve the cost of a sync, and double the bytes written: worth it for small records."""
+        current = self._current
+        if current is not None and current.written > self._segment_size // 2:
+            small = current.written < current.count * SMALL_ON_AVERAGE
+            self._make_ahead(self._segment_size if small else 0)
 
-    def _make_ahead(self) -> None:
+    def _make_ahead(self, fill: int) -> None:
         with self._ahead_lock:
             if self._ahead is None:
-                self._ahead = self._ahead_worker.submit(self._make, self._segment_size, fill=True)
+                self._ahead = self._ahead_worker.submit(self._make, self._segment_size, fill=fill)

@@ -61,7 +61,7 @@ class SegmentDirectory:
         """All segments, in order of their names."""
         return [name for group in self.disk.names(self._segments) for name in self._names_in(group)]
 
-    def create(self, length: int, *, fill: bool = False) -> SegmentFile:
+    def create(self, length: int, *, fill: int = 0) -> SegmentFile:
         """A new segment without a name yet, locked, with `length` bytes promised by the file system.
 
         With `fill` they are written once (slow; for a thread of its own), which makes every later sync cheaper.
@@ -77,7 +77,7 @@ class SegmentDirectory:
             if length:
                 self.disk.allocate(segment.descriptor, length)
             if fill:
-                self.disk.fill(segment.descriptor, length)
+                self.disk.fill(segment.descriptor, fill)
             header = SegmentHeader(self._archive_id, bytes.fromhex(name), time.time_ns())
             self.disk.write(segment.descriptor, [header.pack()], 0)
         except OSError:
