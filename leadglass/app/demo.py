@@ -2,15 +2,149 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import itertools
+import os
 import secrets
-from collections.abc import Callable
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
 
+from leadglass.app.archive import open_archive
+from leadglass.app.config import read_config
+from leadglass.app.home import Home
+from leadglass.app.judging import DEMO_KEYS, KIT_TESTED
+from leadglass.app.making import Plan, make_archive
+from leadglass.app.master import open_keys
+from leadglass.app.samples import Sample, generate
+from leadglass.core.device import Device, Endpoint
 from leadglass.core.errors import ErrorCode, LeadglassError
+from leadglass.core.principal import DEVICE_RIGHTS, Principal, PrincipalKind, Right
+from leadglass.net.proposals import association_request, propose_one
+from leadglass.net.requestor import dial
 
 Say = Callable[[str], None]
+TITLE = "LEADGLASS"
+DEVICE, DEVICE_TITLE = "demo", "DEMO"
+RECEIVER_PORT = 11113
+_OPERATOR = Principal(PrincipalKind.OPERATOR, "operator:demo", frozenset(Right), "local")
+_OVERRIDES = (
+    ("running-as-root", "a demo on one machine, with invented patients", ""),
+    ("no-recovery-kit", "a demo: nobody needs its images back", ""),
+    ("plain-retrieve", "a demo: DCMTK's tools call from this machine", DEVICE),
+)
 
 
 def run(folder: Path, port: int, *, keep_serving: bool, say: Say) -> None:
-    """Make the demo in `folder` if it is not there, then serve it."""
-    raise LeadglassError(ErrorCode.UNAVAILABLE, f"The demo is not built yet ({folder.name}, {port}, {secrets.token_hex(2)}).")
+    """Make the demo in `folder` if it is not there, fill it, and serve it until interrupted."""
+    home = Home(folder / "archive")
+    filled = folder / "filled"
+    if not home.config.exists():
+        _make(folder, home, port)
+    with _serving(home) as server:
+        if not filled.exists():
+            count = asyncio.run(_fill(_port_of(home), say))
+            filled.write_text(f"{count}\n", "ascii")
+        say(_next_steps(home, _port_of(home)))
+        if keep_serving:
+            say("Stop it with Ctrl-C.")
+            with contextlib.suppress(KeyboardInterrupt):
+                server.wait()
+
+
+def _make(folder: Path, home: Home, port: int) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    plan = Plan(folder / "key" / "master.key", TITLE, port=port, demo=True, overrides=_OVERRIDES)
+    make_archive(home, plan)
+    config = read_config(home.config)
+    rights = frozenset(DEVICE_RIGHTS)
+    receiver = Endpoint("127.0.0.1", RECEIVER_PORT, DEVICE_TITLE, tls=False)
+    device = Device(DEVICE, (DEVICE_TITLE,), ("127.0.0.1/32",), rights, listens=receiver, plain=True, sample=True)
+    with open_archive(home, config, open_keys(config.key_source, home, lambda prompt: "")) as archive:
+        archive.devices.enrol(_OPERATOR, device)
+        archive.state.put_setting(DEMO_KEYS, secrets.token_hex(8))
+        archive.state.put_setting(KIT_TESTED, "demo")
+
+
+@contextlib.contextmanager
+def _serving(home: Home) -> Iterator[subprocess.Popen[str]]:
+    # Our own interpreter and module, as a user would start it.
+    server = subprocess.Popen(  # noqa: S603
+        [sys.executable, "-m", "leadglass.app", "serve", "--home", str(home.root)], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert server.stdout is not None
+        if "Listening" not in server.stdout.readline():
+            raise LeadglassError(ErrorCode.UNAVAILABLE, "The demo archive did not start; the reason stands above.")
+        yield server
+    finally:
+        if server.poll() is None:
+            server.send_signal(signal.SIGTERM)
+            server.wait()
+
+
+def _port_of(home: Home) -> int:
+    return read_config(home.config).listeners[0].port
+
+
+async def _fill(port: int, say: Say) -> int:
+    say("Making the sample studies and sending them to the archive's own DICOM port ...")
+    count = 0
+    by_study = itertools.groupby(generate(), key=lambda sample: sample.dataset.StudyInstanceUID)
+    for _, samples in by_study:
+        count += await _send(port, list(samples))
+    say(f"Sent {count} objects.")
+    return count
+
+
+async def _send(port: int, samples: list[Sample]) -> int:
+    wanted = dict.fromkeys((sample.dataset.SOPClassUID, (_syntax(sample),)) for sample in samples)
+    contexts = propose_one([(str(sop_class), syntaxes) for sop_class, syntaxes in wanted])
+    peer = await dial("127.0.0.1", port, association_request(TITLE, DEVICE_TITLE, contexts))
+    for sample in samples:
+        context = peer.context_for(str(sample.dataset.SOPClassUID), (_syntax(sample),))
+        answer = await peer.store(context, str(sample.dataset.SOPInstanceUID), _encoded(sample))
+        if answer.status:
+            comment = f"The archive refused a sample with 0x{answer.status:04X}."
+            raise LeadglassError(ErrorCode.INTERNAL, comment)
+    await peer.release()
+    return len(samples)
+
+
+def _syntax(sample: Sample) -> str:
+    return str(sample.dataset.file_meta.TransferSyntaxUID)
+
+
+def _encoded(sample: Sample) -> bytes:
+    """The data set as it goes over the network: without File Meta, deflated where the syntax says so."""
+    out = BytesIO()
+    sample.dataset.save_as(out, enforce_file_format=True)
+    content = out.getvalue()
+    length = sample.dataset.file_meta.FileMetaInformationGroupLength
+    return content[128 + 4 + 12 + length :]
+
+
+def _next_steps(home: Home, port: int) -> str:
+    call = f"-aet {DEVICE_TITLE} -aec {TITLE}"
+    return f"""
+The archive listens on 127.0.0.1 port {port} as {TITLE}, for the device {DEVICE_TITLE} and nobody else.
+Try it with DCMTK (apt install dcmtk):
+
+  echoscu {call} 127.0.0.1 {port}
+  findscu -S {call} -k 0008,0052=STUDY -k PatientName='rossi*' -k StudyDescription 127.0.0.1 {port}
+  getscu -S {call} -k 0008,0052=STUDY -k StudyInstanceUID=UID-FROM-ABOVE -od . 127.0.0.1 {port}
+  echoscu -aet STRANGER -aec {TITLE} 127.0.0.1 {port}        (is refused, and you can see it:)
+
+  .venv/bin/leadglass device refused --home {_shown(home.root)}
+  .venv/bin/leadglass journal show --home {_shown(home.root)}
+  .venv/bin/leadglass status --home {_shown(home.root)}
+"""
+
+
+def _shown(path: Path) -> str:
+    here = Path.cwd()
+    return os.fspath(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from leadglass.access.devices import device_risks
+from leadglass.access.devices import device_risks, internal_network_risk
 from leadglass.app.config import MAX_OVERRIDE_DAYS, Config
 from leadglass.app.facts import NETWORK_FILE_SYSTEMS, HostFacts, PathFact
 from leadglass.core.device import Device
@@ -95,6 +95,13 @@ def _device_rules(situation: Situation) -> Iterator[Risk]:
             continue
         for risk in device_risks(device, situation.host.gateways, situation.config.internal_networks):
             yield Risk(risk.name, f"Device {device.name}: {risk.sentence}", risk.mend, device.name)
+
+
+def _internal_networks(situation: Situation) -> Iterator[Risk]:
+    for text in situation.config.internal_networks:
+        risk = internal_network_risk(text)
+        if risk is not None:
+            yield Risk(risk.name, risk.sentence, risk.mend)
 
 
 def _places(situation: Situation) -> Iterator[Risk]:
@@ -200,6 +207,7 @@ def _override_terms(situation: Situation) -> Iterator[Risk]:
 
 _RULES: tuple[Callable[[Situation], Iterator[Risk]], ...] = (
     _listeners,
+    _internal_networks,
     _device_rules,
     _places,
     _master_key,

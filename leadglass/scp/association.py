@@ -92,6 +92,8 @@ class AssociationHandler:
         """Give back what the association held, and journal an end that was not in order."""
         if self._operation is not None:
             self._operation.closed()
+        if self._admitted is not None:
+            self._doorway.admission.left(self._admitted)
         if reason not in (CloseReason.RELEASED, CloseReason.REJECTED):
             device = self._admitted.device.name if self._admitted else ""
             self._doorway.admission.note_end(conn.peer_address, device, conn.close_detail or reason.value)

@@ -10,6 +10,13 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from leadglass.access.addresses import address_of, contained, plain_source_allowed
+from leadglass.access.limits import (
+    LOCAL_LIMIT_EXCEEDED,
+    TEMPORARY_CONGESTION,
+    DeviceAssociations,
+    PasscodeGuard,
+    TitleGuard,
+)
 from leadglass.access.policy import (
     REFUSAL_HINTS,
     Admitted,
@@ -123,6 +130,7 @@ class Admission:
         matches: Matches,
         passcode_fits: Callable[[bytes, str], bool],
         today: Callable[[], dt.date] = lambda: dt.datetime.now(dt.UTC).date(),
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._devices = Devices(state)
         self._refusals = refusals
@@ -130,6 +138,10 @@ class Admission:
         self._matches = matches
         self._passcode_fits = passcode_fits
         self._today = today
+        self._now = now
+        self._titles = TitleGuard()
+        self._passcodes = PasscodeGuard()
+        self._associations = DeviceAssociations()
 
     def is_device_address(self, address: str) -> bool:
         """Whether some enabled device may call from `address` (reserved places at the listener)."""
@@ -146,10 +158,45 @@ class Admission:
     def decide(self, caller: Caller) -> Admitted | Refused:
         """Admit or refuse a caller, and journal a refusal."""
         self._devices.refresh()
-        decision = identify(caller, self._devices.current(), self._rules(), self._matches, self._passcode_fits)
+        decision = self._limited(caller, self._identified(caller))
         if isinstance(decision, Refused):
-            called = title_of(caller.calling_title)
-            self._refuse(caller.address, decision.cause, called, decision.device, Outcome.MINOR_FAILURE)
+            title = title_of(caller.calling_title)
+            self._refuse(caller.address, decision.cause, title, decision.device, Outcome.MINOR_FAILURE)
+        return decision
+
+    def left(self, admitted: Admitted) -> None:
+        """An association that was admitted has ended."""
+        self._associations.give_back(admitted.device.name)
+
+    def _identified(self, caller: Caller) -> Admitted | Refused:
+        now = self._now()
+
+        def fits(passcode: bytes, kept: str) -> bool:
+            """Hashing is slow on purpose: somebody who guesses is refused unheard."""
+            if self._passcodes.blocks(caller.address, kept, now):
+                return False
+            if self._passcode_fits(passcode, kept):
+                self._passcodes.note_right(caller.address, kept)
+                return True
+            self._passcodes.note_wrong(caller.address, kept, now)
+            return False
+
+        return identify(caller, self._devices.current(), self._rules(), self._matches, fits)
+
+    def _limited(self, caller: Caller, decision: Admitted | Refused) -> Admitted | Refused:
+        """Guessing titles, and a device with too many associations, are put off (transient)."""
+        address, title, now = caller.address, title_of(caller.calling_title), self._now()
+        if isinstance(decision, Refused):
+            if decision.cause in ("unknown-title", "unknown-address"):
+                self._titles.note_refused(address, title, now)
+            return decision
+        device = decision.device
+        proved = bool(device.certificates) and caller.certificate is not None
+        if not proved and self._titles.puts_off(address, title, now):
+            return Refused(*TEMPORARY_CONGESTION, "guessing", device.name)
+        if not self._associations.take(device.name, device.max_associations):
+            return Refused(*LOCAL_LIMIT_EXCEEDED, "too-many-associations", device.name)
+        self._titles.note_admitted(address, title)
         return decision
 
     def still_admitted(self, admitted: Admitted) -> bool:
