@@ -1,4 +1,4 @@
-"""An archive for measuring: made new, with one plain device on loopback, then served as anybody serves one. FOLDER PORT"""
+"""An archive for measuring: made new, one plain device on loopback, served as anybody serves one. FOLDER PORT"""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def main() -> None:
         archive.devices.enrol(operator(), bench)
         receiver = Device("sink", ("SINK",), ("127.0.0.1/32",), rights, plain=True, listens=sink)
         archive.devices.enrol(operator(), receiver)
-    os.execv(sys.executable, [sys.executable, "-m", "leadglass.app", "serve", "--home", str(home.root)])  # noqa: S606
+    os.execv(sys.executable, [sys.executable, "-m", "leadglass.app", "serve", "--home", str(home.root)])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The limit: reads PDUs in plain Python, one thread per association, answers each C-STORE and keeps nothing. PORT FOLDER"""
+"""The limit: reads PDUs in plain Python, a thread per association, answers C-STORE, keeps nothing. PORT FOLDER"""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import threading
 
 IMPLICIT = b"1.2.840.10008.1.2"
 MAX_PDU = 262144
+NO_DATA_SET = b"\x00\x08\x02\x00\x00\x00\x01\x01"
 
 
 def _exactly(sock: socket.socket, view: memoryview) -> bool:
@@ -81,7 +82,7 @@ def _serve(sock: socket.socket) -> None:
                 if flags & 1:
                     command += view[position + 6 : position + 4 + size]
                     if flags & 2:
-                        answer, has_data = _answer(bytes(command), context), b"\x00\x08\x02\x00\x00\x00\x01\x01" not in command
+                        answer, has_data = _answer(bytes(command), context), NO_DATA_SET not in command
                         command.clear()
                         if not has_data:
                             sock.sendall(answer)

@@ -74,9 +74,9 @@ def run(scratch: Path, runs: int, only: tuple[str, ...] = ()) -> dict[str, dict[
             folders.append(folder)
         figures: dict[str, list[float]] = {name: [] for name in case.systems if not only or name in only}
         for _ in range(runs):
-            for name in figures:
+            for name, rates in figures.items():
                 with SYSTEMS[name](case.nodelay) as system:
-                    figures[name].append(rate(system, folders, case.count, case.nodelay))
+                    rates.append(rate(system, folders, case.count, case.nodelay))
         results[case.name] = figures
         medians = {name: round(statistics.median(values)) for name, values in figures.items()}
         print(f"{case.name}: {medians}", flush=True)

@@ -82,7 +82,6 @@ class Recovery:
         for done, (_, number, offset) in enumerate(order):
             records = self._vault.replay(segments[number], offset)  # kept: its reader lives as long as the iterator
             yield next(records)
-            records.close()
             if progress is not None and done % BATCH == 0:
                 progress(done, len(order))
 

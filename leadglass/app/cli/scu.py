@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Annotated
@@ -106,7 +106,7 @@ def move(
 
 
 async def _open(
-    peer: str, title: str, wanted: list[tuple[str, tuple[str, ...]]], receives: tuple[str, ...] = ()
+    peer: str, title: str, wanted: Sequence[tuple[str, tuple[str, ...]]], receives: tuple[str, ...] = ()
 ) -> Requestor:
     called, at, address = peer.partition("@")
     host, colon, port = address.rpartition(":")

@@ -121,9 +121,8 @@ def status(home: HomeOption = None, json: JsonOption = False) -> None:
     for listener in archive.config.listeners:
         say(f"  listener {listener.host}:{listener.port} {'TLS' if listener.tls else 'plain'}")
     if live is not None:
-        say(
-            f"  {live['associations']} associations since start, {live['refused']} refused, {live['failed']} failed stores"
-        )
+        counts = f"{live['refused']} refused, {live['failed']} failed stores"
+        say(f"  {live['associations']} associations since start, {counts}")
     for risk in open_risks:
         say(f"[bold red]unsafe[/] {risk.sentence} {risk.mend}")
     table("Overrides in force", ("risk", "device", "until", "reason"), overrides)

@@ -1,0 +1,85 @@
+"""`python -m bench [--runs N]`: measure, print the table, write bench/out/bench.json, bench.svg and bench.md."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import os
+import platform
+import statistics
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+
+from bench import ingest, retrieve
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt  # after the backend is chosen
+
+OUT = Path(__file__).parent / "out"
+BARS = {
+    "CT, 1 association": 2.5,
+    "MR, 1 association": 2.2,
+    "CT, 4 associations": 2.5,
+    "MR, 4 associations": 2.5,
+    "CT, sender as shipped": 25.0,
+    "C-GET of 500 CT": 2.0,
+    "C-MOVE of 500 CT": 2.0,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=3)
+    runs = parser.parse_args().runs
+    scratch = Path(tempfile.mkdtemp(prefix="leadglass-material-"))
+    figures = {**ingest.run(scratch, runs), **retrieve.run(runs)}
+    report = {
+        "date": dt.datetime.now(dt.UTC).date().isoformat(),
+        "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.release()}, Python {platform.python_version()}",
+        "images per second": figures,
+        "medians": {case: {name: statistics.median(v) for name, v in row.items()} for case, row in figures.items()},
+    }
+    OUT.mkdir(exist_ok=True)
+    (OUT / "bench.json").write_text(json.dumps(report, indent=2))
+    text = table(report)
+    (OUT / "bench.md").write_text(text)
+    picture(report)
+    print(text)
+
+
+def table(report: dict[str, Any]) -> str:
+    """The medians as a Markdown table, with the ratio to Orthanc and its bar."""
+    names = list(next(iter(report["medians"].values())))
+    lines = [
+        f"Images per second, medians, {report['date']}, {report['machine']}.",
+        "",
+        "| | " + " | ".join(names) + " | against Orthanc | bar |",
+        "|---" * (len(names) + 3) + "|",
+    ]
+    for case, row in report["medians"].items():
+        ratio = row["leadglass"] / row["orthanc"] if row.get("orthanc") else float("nan")
+        cells = " | ".join(f"{row[name]:.0f}" if name in row else "" for name in names)
+        lines.append(f"| {case} | {cells} | {ratio:.1f} x | {BARS.get(case, 0):.1f} x |")
+    return "\n".join(lines) + "\n"
+
+
+def picture(report: dict[str, Any]) -> None:
+    """Bars per case and system."""
+    cases = report["medians"]
+    figure, axes = plt.subplots(1, len(cases), figsize=(3.2 * len(cases), 3.6))
+    for axis, (case, row) in zip(axes, cases.items(), strict=True):
+        colours = ["#0b7285" if name == "leadglass" else "#adb5bd" for name in row]
+        axis.bar(list(row), list(row.values()), color=colours)
+        axis.set_title(case, fontsize=9)
+        axis.tick_params(axis="x", rotation=60, labelsize=8)
+    axes[0].set_ylabel("images per second")
+    figure.tight_layout()
+    figure.savefig(OUT / "bench.svg")
+
+
+if __name__ == "__main__":
+    main()
