@@ -6,10 +6,14 @@ import os
 import socket
 import subprocess
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import archives
 import pytest
+
+from leadglass.app.home import Home
 
 SECONDS = 60  # after this long a peer hangs, and the test says so
 
@@ -92,3 +96,28 @@ def _wait_until_it_listens(process: subprocess.Popen[str], port: int) -> None:
                 return
         pause.wait(0.05)
     raise AssertionError("the peer did not listen in time")
+
+
+TITLES = ("ECHOSCU", "STORESCU", "FINDSCU", "MOVESCU", "GETSCU", "GDCMSCU", "PYNETDICOM", "LGCLI")
+
+
+@dataclass(frozen=True)
+class Served:
+    """A served archive that knows every peer of these tests; `sinks` are the ports where its receivers would listen."""
+
+    port: int
+    sinks: Mapping[str, int]
+    home: Home
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A served archive, one for each module."""
+    sinks = {title: archives.free_port() for title in ("STORESCP", "PYSCP", "ORTHANC", "NOBODY")}
+    receivers = [archives.sink(title.lower(), port) for title, port in sinks.items()]
+    receivers = [replace(item, ae_titles=(item.name.upper(),)) for item in receivers]
+    allowed = tuple(item.name for item in receivers)
+    peers = replace(archives.device("peers"), ae_titles=TITLES, destinations=allowed)
+    home = archives.make(tmp_path_factory.mktemp("served"), [peers, *receivers])
+    with archives.served(home) as server:
+        yield Served(server.port, sinks, home)

@@ -1,0 +1,63 @@
+"""The DICOM files of pydicom and pydicom-data (both are packages: no network), and what is known of each."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import data_store
+import pydicom
+from pydicom.data import get_testdata_files
+from pydicom.filereader import _read_file_meta_info
+
+IMPLICIT_VR_LE = "1.2.840.10008.1.2"
+FOUR_UIDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
+
+
+@dataclass(frozen=True)
+class Specimen:
+    """A file: its transfer syntax, its data set as the bytes lie in it, and its four UIDs (empty where missing)."""
+
+    path: Path
+    syntax: str
+    data: bytes
+    sop_class: str
+    sop_instance: str
+    study: str
+    series: str
+
+    @property
+    def name(self) -> str:
+        """How lists call it."""
+        return self.path.name
+
+    @property
+    def identified(self) -> bool:
+        """Whether it has the four UIDs."""
+        return all((self.sop_class, self.sop_instance, self.study, self.series))
+
+
+def collection() -> list[Specimen]:
+    """Every file with a preamble, in the order of names."""
+    paths = {Path(path) for path in get_testdata_files()}
+    paths |= set((Path(data_store.__file__).parent / "data").rglob("*"))
+    files = (path for path in paths if path.is_file() and path.suffix in ("", ".dcm"))
+    return sorted((specimen(path) for path in files if _is_part10(path)), key=lambda item: (item.name, str(item.path)))
+
+
+def specimen(path: Path) -> Specimen:
+    """One file, read by pydicom."""
+    raw = path.read_bytes()
+    stream = io.BytesIO(raw)
+    stream.seek(132)
+    meta = _read_file_meta_info(stream)
+    start = stream.tell()
+    found = pydicom.dcmread(path, force=True, stop_before_pixels=True, specific_tags=list(FOUR_UIDS))
+    uids = (str(found.get(keyword) or "") for keyword in FOUR_UIDS)
+    return Specimen(path, str(meta.get("TransferSyntaxUID", IMPLICIT_VR_LE)), raw[start:], *uids)
+
+
+def _is_part10(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(132)[128:] == b"DICM"

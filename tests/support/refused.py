@@ -1,0 +1,30 @@
+"""Which files of pydicom's collections the archive refuses, with the reason: part of the comment that it answers."""
+
+NO_IDENTITY = "absent or not the one announced"
+NO_GROUP = "no Study or Series Instance UID"
+CUT_SHORT = "cut short"
+
+REFUSED: dict[str, str] = {
+    "DICOMDIR": NO_IDENTITY,
+    "DICOMDIR-bigEnd": NO_IDENTITY,
+    "DICOMDIR-empty.dcm": NO_IDENTITY,
+    "DICOMDIR-implicit": NO_IDENTITY,
+    "DICOMDIR-nooffset": "longer than the sequence",
+    "DICOMDIR-nopatient": NO_IDENTITY,
+    "DICOMDIR-reordered": NO_IDENTITY,
+    "JPEGLSNearLossless_08.dcm": NO_GROUP,
+    "JPEGLSNearLossless_16.dcm": NO_GROUP,
+    "MR_truncated.dcm": CUT_SHORT,
+    "SC_rgb_jls_lossy_line.dcm": NO_GROUP,
+    "SC_rgb_jls_lossy_sample.dcm": NO_GROUP,
+    "SC_rgb_jpeg.dcm": "not in the transfer syntax",
+    "UN_sequence.dcm": NO_IDENTITY,
+    "bad_sequence.dcm": "not a UID",
+    "emri_small_jpeg_2k_lossless_too_short.dcm": CUT_SHORT,
+    "empty_charset_LEI.dcm": NO_IDENTITY,
+    "meta_missing_tsyntax.dcm": NO_IDENTITY,
+    "nested_priv_SQ.dcm": NO_IDENTITY,
+    "no_meta_group_length.dcm": NO_IDENTITY,
+    "priv_SQ.dcm": NO_IDENTITY,
+    "rtplan_truncated.dcm": CUT_SHORT,
+}
