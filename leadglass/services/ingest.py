@@ -236,6 +236,7 @@ class Reception:
             return InstanceEntry(trailer, location, key_id, scan.values)
 
         outcome = await self._tools.commit.submit(sealed, entry_at)
+        await self._out_of_trash(identity if self._existing is None else self._existing.identity)
         if scan.warnings:
             self._note("tolerated-defects", identity, scan.warnings)
         if outcome is AddOutcome.VERSION:
@@ -247,16 +248,14 @@ class Reception:
         self, existing: StoredInstance, digest: bytes, identity: InstanceIdentity, scan: HeaderScan
     ) -> StoreResult | None:
         """What to answer if the instance need not be stored; None if it is to be stored as a further version."""
-        trashed = self._tools.catalog.is_trashed(identity.sop_instance_uid)
-        if trashed:
-            await self._in_thread(lambda: self._tools.trash.restore_for_resend(self._principal, existing.identity))
         same = existing.digest == digest and existing.transfer_syntax_uid == self._announced.transfer_syntax_uid
         plain = self._progress.plain
         if not same and plain is not None:
             compare, syntax = self._tools.same_values, self._announced.transfer_syntax_uid
             same = await self._in_thread(lambda: compare(bytes(plain), syntax, existing))
         if same:
-            outcome = StoreOutcome.RESTORED if trashed else StoreOutcome.ALREADY_THERE
+            restored = await self._out_of_trash(existing.identity)
+            outcome = StoreOutcome.RESTORED if restored else StoreOutcome.ALREADY_THERE
             return StoreResult(outcome, identity, scan.warnings)
         if self._announced.duplicates is DuplicatePolicy.REFUSE:
             self._note("duplicate-refused", identity, (), Outcome.MINOR_FAILURE)
@@ -264,6 +263,13 @@ class Reception:
                 ErrorCode.DUPLICATE_REFUSED, "Another object with this SOP Instance UID is stored.", tags=(0x00080018,)
             )
         return None
+
+    async def _out_of_trash(self, served: InstanceIdentity) -> bool:
+        """Bring back the study of the served instance if it lies in the trash: what is acknowledged is never hidden."""
+        if not self._tools.catalog.is_trashed(served.sop_instance_uid):
+            return False
+        await self._in_thread(lambda: self._tools.trash.restore_for_resend(self._principal, served))
+        return True
 
     def _keep_plain(self, data: bytes | bytearray | memoryview) -> None:
         plain = self._progress.plain

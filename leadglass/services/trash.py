@@ -53,7 +53,7 @@ class Trash:
 
     @use_case(Right.STORE, EventKind.STUDY_DELETED)
     def restore_for_resend(self, principal: Principal, identity: InstanceIdentity) -> None:
-        """Bring back the study of an instance that is sent again."""
+        """Bring back the study of an instance that was sent again, or that arrived anew."""
         self._restore(principal, identity.study_uid)
 
     def _restore(self, principal: Principal, study_uid: str) -> bool:

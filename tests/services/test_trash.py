@@ -1,0 +1,116 @@
+"""Deleted studies are hidden everywhere, kept, and come back by command or when their sender sends them again."""
+
+from __future__ import annotations
+
+import pytest
+from archives import opened
+from objects import data_set, encoded, image, read_back, store, store_one, study_uid, uid, whole_study
+
+from leadglass.app.archive import Archive
+from leadglass.app.home import Home
+from leadglass.core.attributes import Attribute
+from leadglass.core.device import DuplicatePolicy
+from leadglass.core.errors import ErrorCode, LeadglassError
+from leadglass.core.principal import SYSTEM
+from leadglass.core.query import Level, Query, Selection
+from leadglass.services.ingest import StoreOutcome
+
+STUDY = 0x0020000D
+
+
+async def found(archive: Archive) -> list[str]:
+    page = await archive.find.find(SYSTEM, Query(Level.STUDY, {STUDY: Attribute("UI")}))
+    return sorted(str(match[STUDY].values[0]) for match in page.matches)
+
+
+async def test_a_trashed_study_is_neither_found_nor_retrieved(archive: Archive) -> None:
+    for study in (1, 2):
+        await store_one(archive, study)
+    assert archive.trash.delete(SYSTEM, whole_study(1), "wrong patient") == [study_uid(1)]
+    assert await found(archive) == [study_uid(2)]
+    assert await archive.retrieve.select(SYSTEM, whole_study(1)) == []
+    assert await archive.retrieve.select(SYSTEM, image(1, 1)) == []
+    (entry,) = archive.trash.entries(SYSTEM)
+    assert (entry.study_uid, entry.principal, entry.reason) == (study_uid(1), "leadglass", "wrong patient")
+
+
+async def test_it_comes_back_whole(archive: Archive) -> None:
+    sent = {number: await store_one(archive, 1, number) for number in (1, 2, 3)}
+    archive.trash.delete(SYSTEM, whole_study(1), "test")
+    assert archive.trash.undelete(SYSTEM, [study_uid(1), study_uid(7)]) == [study_uid(1)]
+    instances = await archive.retrieve.select(SYSTEM, whole_study(1))
+    assert [read_back(archive, item) for item in instances] == list(sent.values())
+    assert archive.trash.entries(SYSTEM) == []
+
+
+async def test_a_selection_below_the_study_trashes_the_study(archive: Archive) -> None:
+    for number in (1, 2):
+        await store_one(archive, 1, number)
+    assert archive.trash.delete(SYSTEM, image(1, 1), "test") == [study_uid(1)]
+    assert await found(archive) == []
+
+
+async def test_a_patient_is_trashed_with_all_studies(archive: Archive) -> None:
+    await store_one(archive, 1)
+    await store_one(archive, 2, PatientID="P1")
+    await store_one(archive, 3)
+    trashed = archive.trash.delete(SYSTEM, Selection(Level.PATIENT, patient_id="P1"), "test")
+    assert sorted(trashed) == [study_uid(1), study_uid(2)]
+    assert await found(archive) == [study_uid(3)]
+
+
+async def test_the_same_object_sent_again_brings_the_study_back(archive: Archive) -> None:
+    data = await store_one(archive)
+    await store_one(archive, 1, 2)
+    archive.trash.delete(SYSTEM, whole_study(1), "test")
+    assert (await store(archive, data, uid(1, 1))).outcome is StoreOutcome.RESTORED
+    assert await found(archive) == [study_uid(1)]
+    assert len(archive.catalog.versions(uid(1, 1))) == 1
+    assert archive.trash.entries(SYSTEM) == []
+
+
+async def test_an_acknowledged_object_is_never_hidden(archive: Archive) -> None:
+    """A further object of a study in the trash is told "stored": then it must be found."""
+    await store_one(archive)
+    archive.trash.delete(SYSTEM, whole_study(1), "test")
+    new = encoded(data_set(1, 2))
+    assert (await store(archive, new, uid(1, 2))).outcome is StoreOutcome.STORED
+    (stored,) = await archive.retrieve.select(SYSTEM, image(1, 2))
+    assert read_back(archive, stored) == new
+
+
+async def test_a_refused_duplicate_leaves_the_trash_alone(archive: Archive) -> None:
+    await store_one(archive)
+    archive.trash.delete(SYSTEM, whole_study(1), "test")
+    other = encoded(data_set(PatientName="Other"))
+    with pytest.raises(LeadglassError) as refused:
+        await store(archive, other, uid(1, 1), duplicates=DuplicatePolicy.REFUSE)
+    assert refused.value.code is ErrorCode.DUPLICATE_REFUSED
+    assert await found(archive) == []
+
+
+async def test_what_is_not_there_cannot_be_trashed_or_restored(archive: Archive) -> None:
+    await store_one(archive)
+    for wrong in (
+        lambda: archive.trash.delete(SYSTEM, whole_study(5), "test"),
+        lambda: archive.trash.undelete(SYSTEM, [study_uid(1)]),
+    ):
+        with pytest.raises(LeadglassError) as refused:
+            wrong()
+        assert refused.value.code is ErrorCode.NOT_FOUND
+
+
+async def test_the_trash_is_truth_and_survives_restart_and_reindex(home: Home) -> None:
+    with opened(home) as archive:
+        for study in (1, 2):
+            await store_one(archive, study)
+        archive.trash.delete(SYSTEM, whole_study(1), "test")
+    for name in home.catalog.parent.glob("catalog.db*"):
+        name.unlink()
+    with opened(home) as archive:
+        archive.recovery.replay(SYSTEM)
+        assert await found(archive) == [study_uid(2)]
+        archive.recovery.reindex(SYSTEM)
+        assert await found(archive) == [study_uid(2)]
+        archive.trash.undelete(SYSTEM, [study_uid(1)])
+        assert await found(archive) == [study_uid(1), study_uid(2)]
