@@ -2,9 +2,9 @@
 
     python bench/catalog_scale.py [instances, default 1000000] [studies, default 100000]
 
-The filling goes in large transactions; measured is one entry per transaction, as a single sender causes it. Prints
-microseconds per add (the median of blocks, and the processor's time over all), the ratio, and percentiles of a study
-query by Patient ID.
+The filling goes in large transactions; measured is one entry per transaction, as a single sender causes it, on the
+full catalog and on an empty one in turns, so that whatever else the machine does weighs on both. Prints microseconds
+per add (median of blocks), the rate kept (from the processor's time), and percentiles of a study query by Patient ID.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from leadglass.index.catalog import SqliteCatalog
 
 RECORD = 525_000
 PER_SEGMENT = 250
-BLOCKS, BLOCK = 20, 100
+ROUNDS, BLOCK = 30, 200
 COMMON = {
     "SpecificCharacterSet": "ISO_IR 100",
     "ImageType": "ORIGINAL\\PRIMARY\\AXIAL ",
@@ -98,18 +98,29 @@ def mark(entry: InstanceEntry) -> ReplayMark:
 
 
 def measure(catalog: SqliteCatalog, study_number: int, first: int, *, random_uids: bool) -> tuple[float, float]:
-    """Microseconds that one add takes in its own transaction: median over blocks, and processor time over all."""
-    prepared = list(entries(study_number, BLOCKS * BLOCK, first, random_uids=random_uids))
+    """Microseconds that one add to a known series takes in its own transaction: by the clock, by the processor."""
+    prepared = list(entries(study_number, BLOCK + 1, first, random_uids=random_uids))
     catalog.add(prepared[:1], [])
-    blocks = []
-    processor = time.process_time()
-    for start in range(0, len(prepared), BLOCK):
-        before = time.perf_counter()
-        for entry in prepared[start : start + BLOCK]:
-            catalog.add((entry,), (mark(entry),))
-        blocks.append((time.perf_counter() - before) / BLOCK * 1e6)
-    processor = time.process_time() - processor
-    return statistics.median(blocks), processor / len(prepared) * 1e6
+    clock, processor = time.perf_counter(), time.process_time()
+    for entry in prepared[1:]:
+        catalog.add((entry,), (mark(entry),))
+    return (time.perf_counter() - clock) / BLOCK * 1e6, (time.process_time() - processor) / BLOCK * 1e6
+
+
+def compare(empty: SqliteCatalog, full: SqliteCatalog, instances: int, studies: int) -> dict[str, float]:
+    """Medians of `measure` over rounds in which both catalogs take turns."""
+    taken: dict[str, list[tuple[float, float]]] = {}
+    for number in range(1, ROUNDS + 1):
+        for kind, random_uids in (("", False), ("random_uid_", True)):
+            study = studies + 2 * number + random_uids
+            for name, catalog in (("empty", empty), ("full", full)):
+                found = measure(catalog, study, instances + BLOCK * 2 * study, random_uids=random_uids)
+                taken.setdefault(f"{kind}add_{name}", []).append(found)
+    result = {}
+    for name, found in taken.items():
+        result[f"{name}_us"] = statistics.median(clock for clock, _ in found)
+        result[f"{name}_cpu_us"] = statistics.median(processor for _, processor in found)
+    return result
 
 
 def fill(catalog: SqliteCatalog, instances: int, studies: int) -> None:
@@ -148,25 +159,21 @@ def main() -> None:
     instances = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     studies = int(sys.argv[2]) if len(sys.argv) > 2 else 100_000
     with tempfile.TemporaryDirectory() as folder:
-        catalog = SqliteCatalog(Path(folder) / "catalog.db", bytes(32))
+        full = SqliteCatalog(Path(folder) / "full.db", bytes(32))
+        empty = SqliteCatalog(Path(folder) / "empty.db", bytes(32))
         result: dict[str, float] = {"instances": instances, "studies": studies}
-        measure(catalog, studies, instances * 6, random_uids=False)  # the interpreter warms up
-        empty, cpu_empty = measure(catalog, studies + 1, instances * 2, random_uids=False)
-        empty_random = measure(catalog, studies + 2, instances * 3, random_uids=True)
         before = time.perf_counter()
-        fill(catalog, instances, studies)
+        fill(full, instances, studies)
         result["fill_us"] = (time.perf_counter() - before) / instances * 1e6
-        full, cpu_full = measure(catalog, studies + 3, instances * 4, random_uids=False)
-        full_random = measure(catalog, studies + 4, instances * 5, random_uids=True)
-        result |= {"add_empty_us": empty, "add_full_us": full, "rate_kept": empty / full}
-        result |= {"cpu_empty_us": cpu_empty, "cpu_full_us": cpu_full, "cpu_rate_kept": cpu_empty / cpu_full}
-        result |= {"random_uid_empty_us": empty_random[0], "random_uid_full_us": full_random[0]}
-        result |= {"random_uid_cpu_empty_us": empty_random[1], "random_uid_cpu_full_us": full_random[1]}
-        times = query_times(catalog, studies)
+        result |= compare(empty, full, instances, studies)
+        for kind in ("", "random_uid_"):
+            result[f"{kind}rate_kept"] = result[f"{kind}add_empty_cpu_us"] / result[f"{kind}add_full_cpu_us"]
+        times = query_times(full, studies)
         result |= {"find_p50_ms": times[len(times) // 2], "find_p95_ms": times[len(times) * 95 // 100]}
-        result["file_mib"] = (Path(folder) / "catalog.db").stat().st_size / 2**20
+        result["file_mib"] = (Path(folder) / "full.db").stat().st_size / 2**20
         print(json.dumps({name: round(value, 3) for name, value in result.items()}, indent=2))
-        catalog.close()
+        full.close()
+        empty.close()
 
 
 if __name__ == "__main__":
