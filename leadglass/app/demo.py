@@ -24,6 +24,7 @@ from leadglass.app.samples import Sample, generate
 from leadglass.core.device import Device, Endpoint
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.principal import DEVICE_RIGHTS, Principal, PrincipalKind, Right
+from leadglass.dicom.part10 import split_file
 from leadglass.net.proposals import association_request, propose_one
 from leadglass.net.requestor import dial
 
@@ -47,9 +48,8 @@ def run(folder: Path, port: int, *, keep_serving: bool, say: Say) -> None:
         _make(folder, home, port)
     with _serving(home) as server:
         if not filled.exists():
-            count = asyncio.run(_fill(_port_of(home), say))
-            filled.write_text(f"{count}\n", "ascii")
-        say(_next_steps(home, _port_of(home)))
+            filled.write_text(asyncio.run(_fill(_port_of(home), say)), "ascii")
+        say(_next_steps(home, _port_of(home), filled.read_text("ascii")))
         if keep_serving:
             say("Stop it with Ctrl-C.")
             with contextlib.suppress(KeyboardInterrupt):
@@ -91,14 +91,16 @@ def _port_of(home: Home) -> int:
     return read_config(home.config).listeners[0].port
 
 
-async def _fill(port: int, say: Say) -> int:
+async def _fill(port: int, say: Say) -> str:
+    """Send the samples; the UID of a study to try."""
     say("Making the sample studies and sending them to the archive's own DICOM port ...")
-    count = 0
+    count, first = 0, ""
     by_study = itertools.groupby(generate(), key=lambda sample: sample.dataset.StudyInstanceUID)
-    for _, samples in by_study:
+    for study_uid, samples in by_study:
+        first = first or str(study_uid)
         count += await _send(port, list(samples))
     say(f"Sent {count} objects.")
-    return count
+    return first
 
 
 async def _send(port: int, samples: list[Sample]) -> int:
@@ -124,19 +126,18 @@ def _encoded(sample: Sample) -> bytes:
     out = BytesIO()
     sample.dataset.save_as(out, enforce_file_format=True)
     content = out.getvalue()
-    length = sample.dataset.file_meta.FileMetaInformationGroupLength
-    return content[128 + 4 + 12 + length :]
+    return content[split_file(content).data_set_offset :]
 
 
-def _next_steps(home: Home, port: int) -> str:
+def _next_steps(home: Home, port: int, study_uid: str) -> str:
     call = f"-aet {DEVICE_TITLE} -aec {TITLE}"
     return f"""
 The archive listens on 127.0.0.1 port {port} as {TITLE}, for the device {DEVICE_TITLE} and nobody else.
 Try it with DCMTK (apt install dcmtk):
 
   echoscu {call} 127.0.0.1 {port}
-  findscu -S {call} -k 0008,0052=STUDY -k PatientName='rossi*' -k StudyDescription 127.0.0.1 {port}
-  getscu -S {call} -k 0008,0052=STUDY -k StudyInstanceUID=UID-FROM-ABOVE -od . 127.0.0.1 {port}
+  findscu -S {call} -k 0008,0052=STUDY -k PatientName -k ModalitiesInStudy -k StudyDescription 127.0.0.1 {port}
+  getscu -S {call} -k 0008,0052=STUDY -k StudyInstanceUID={study_uid} -od . 127.0.0.1 {port}
   echoscu -aet STRANGER -aec {TITLE} 127.0.0.1 {port}        (is refused, and you can see it:)
 
   .venv/bin/leadglass device refused --home {_shown(home.root)}

@@ -38,7 +38,7 @@ def fail(error: LeadglassError) -> NoReturn:
 
 def say(text: str) -> None:
     """A line for people; markup in it is ours, values are escaped by the caller."""
-    console.print(text)
+    console.print(text, soft_wrap=True)  # lines to paste must stay whole
 
 
 def as_json(value: Any) -> None:

@@ -73,11 +73,12 @@ class Body:
         object.__setattr__(self, "vessels", tuple(_vessels(self.key)))
         object.__setattr__(self, "bowel", tuple(_bowel(self.key)))
 
-    def slice_at(self, z: float, grid: Grid, noise: float = 14.0) -> Plane:
-        """The cut at height `z` in Hounsfield units, shape (rows, columns)."""
+    def slice_at(self, z: float, grid: Grid, noise: float = 14.0, *, table: bool = True) -> Plane:
+        """The cut at height `z` in Hounsfield units, shape (rows, columns); `noise` is its standard deviation."""
         plane = np.full(grid.shape, AIR, np.float32)
         axes = self._outline(z)
-        _table(plane, grid)
+        if table:
+            _table(plane, grid)
         _wall(plane, grid, axes)
         cavity = (axes[0] - 30, axes[1] - 24)
         inside = coverage(ellipse_radius(grid, (0, -4), cavity), cavity)
@@ -95,16 +96,16 @@ class Body:
     def _outline(self, z: float) -> tuple[float, float]:
         shoulder = max(0.0, (z - 285) / 75)
         waist = 1 - 0.06 * math.exp(-(((z - 110) / 50) ** 2))
-        return (168 * waist + 14 * shoulder**2) * self.size, (113 - 16 * shoulder) * self.size
+        return (168 * waist + 14 * shoulder**2) * self.size, (119 - 4 * shoulder) * self.size
 
     def _lungs(self, plane: Plane, grid: Grid, z: float, inside: Plane) -> None:
         for side in (-1, 1):
             Ellipsoid((side * 74.0, 2, 222), (61, 88, 128), LUNG).paint(plane, grid, z, inside)
-        # The domes of the diaphragm, higher on the right (PS3.3 pictures the patient's right on the left).
-        for side, top in ((-1, 178.0), (1, 168.0)):
-            Ellipsoid((side * 74.0, 0, 90), (78, 96, top - 90), MUSCLE if z < top - 4 else FAT).paint(
-                plane, grid, z, inside
-            )
+        # The domes of the diaphragm, higher on the right; a viewer shows the patient's right on the left.
+        for side, top, filling in ((-1, 178.0, LIVER), (1, 168.0, FAT)):
+            if z > 105:
+                Ellipsoid((side * 74.0, 0, 90), (78, 96, top - 90), MUSCLE).paint(plane, grid, z, inside)
+                Ellipsoid((side * 74.0, 0, 90), (76, 94, top - 92), filling).paint(plane, grid, z, inside)
         for ball in self.vessels:
             if abs(z - ball.z) < ball.radius:
                 radius = math.sqrt(ball.radius**2 - (z - ball.z) ** 2)
@@ -115,7 +116,7 @@ class Body:
     def _organs(self, plane: Plane, grid: Grid, z: float, inside: Plane) -> None:
         if z < 105:
             for side in (-1, 1):  # the muscles beside the spine
-                paint_ellipse(plane, grid, (side * 36, 62), (17, 16), MUSCLE, inside)
+                paint_ellipse(plane, grid, (side * 36, 62), (17, 16), MUSCLE, inside=inside)
         for solid in (*self.bowel, *_BELLY, *_KIDNEYS, *_CHEST):
             solid.paint(plane, grid, z, inside)
         _great_vessels(plane, grid, z)
@@ -175,8 +176,8 @@ def _ribs(plane: Plane, grid: Grid, z: float, cavity: tuple[float, float]) -> No
 
 
 def _blade(plane: Plane, grid: Grid, side: int, cavity: tuple[float, float]) -> None:
-    for step in range(14):
-        along = 0.58 + 0.042 * step
+    for step in range(40):
+        along = 0.58 + 0.0145 * step
         x = side * (cavity[0] + 13) * math.sin(along)
         y = (cavity[1] + 13) * math.cos(along)
         paint_ellipse(plane, grid, (x, y), (4.0, 2.6), 480)
@@ -213,7 +214,7 @@ def _vessels(key: str) -> list[Ball]:
     random = random_for(key, "vessels")
     balls: list[Ball] = []
     for side in (-1, 1):
-        for _ in range(34):
+        for _ in range(64):
             point = np.array((side * 32.0, 8.0, 226.0))
             heading = np.array((side * random.uniform(0.15, 1), random.uniform(-1, 1), random.uniform(-0.9, 1)))
             radius = random.uniform(2.6, 4.6)

@@ -49,7 +49,9 @@ class Ellipsoid:
         if abs(height) >= 1:
             return
         shrink = float(np.sqrt(1 - height * height))
-        paint_ellipse(plane, grid, self.centre[:2], (self.axes[0] * shrink, self.axes[1] * shrink), self.value, inside)
+        paint_ellipse(
+            plane, grid, self.centre[:2], (self.axes[0] * shrink, self.axes[1] * shrink), self.value, inside=inside
+        )
 
 
 def coverage(radius: Plane, axes: tuple[float, float], edge: float = 0.8) -> Plane:
@@ -70,6 +72,7 @@ def paint_ellipse(
     centre: tuple[float, float],
     axes: tuple[float, float],
     value: float,
+    *,
     inside: Plane | None = None,
 ) -> None:
     """Blend one ellipse into `plane`, touching only the pixels of its bounding box."""
