@@ -62,12 +62,13 @@ ENCAPSULATED_PDF: Final = "1.2.840.10008.5.1.4.1.1.104.1"
 IMPLEMENTATION_CLASS_UID: Final = "2.25.109228336091678222757009252952059556140"  # PS3.5 B.2: from a fixed UUID
 IMPLEMENTATION_VERSION_NAME: Final = "LEADGLASS_0_1"  # at most 16 characters
 
-_UID = re.compile(rf"[0-9.]{{1,{MAX_UID_LENGTH}}}")
+_UID = re.compile(rf"(?=\.*[0-9])[0-9.]{{1,{MAX_UID_LENGTH}}}")
 
 
 def is_valid_uid(text: str) -> bool:
-    """Whether `text` consists of 1..64 digits and dots (PS3.5 9.1).
+    """Whether `text` consists of 1..64 digits and dots, a digit among them (PS3.5 9.1).
 
-    Leading zeros and empty components are kept: hospitals own such objects. Anything else is refused.
+    Leading zeros and empty components are kept: hospitals own such objects. Anything else is refused; "." and ".."
+    are names of folders wherever a UID becomes a file name.
     """
     return _UID.fullmatch(text) is not None

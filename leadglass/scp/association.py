@@ -116,11 +116,11 @@ class AssociationHandler:
         if command.field is CommandField.C_ECHO_RQ and context.abstract_syntax == uids.VERIFICATION:
             may = peer.principal.may(Right.ECHO)
             code = status.SUCCESS if may else status.REFUSED_NOT_AUTHORIZED
-            peer.conn.send_message(context_id, c_echo_rsp(command, code))
+            peer.send(context_id, c_echo_rsp(command, code))
         elif make is None:
             self._operation = Unrecognised(peer, context_id, command)
         elif not command.has_data_set:
-            peer.conn.send_message(context_id, response_to(command, status.MISTYPED_ARGUMENT))
+            peer.send(context_id, response_to(command, status.MISTYPED_ARGUMENT))
         else:
             self._operation = make(peer, context_id, command)
 
@@ -154,4 +154,4 @@ class Unrecognised:
     def _respond(self) -> None:
         self.finished = True
         response = response_to(self._command, status.UNRECOGNIZED_OPERATION)
-        self._peer.conn.send_message(self._context_id, response)
+        self._peer.send(self._context_id, response)

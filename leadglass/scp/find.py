@@ -54,7 +54,7 @@ class FindOperation:
             except LeadglassError as error:
                 self._error = error
         if last:
-            self._task = asyncio.get_running_loop().create_task(self._run())
+            self._task = self._peer.start(self._run())
 
     def cancel(self) -> None:
         """No further answer leaves; the final one says so."""
@@ -96,9 +96,9 @@ class FindOperation:
                 return
             code = status.PENDING_WARNING if unsupported(request, match) else status.PENDING
             response = c_find_rsp(self._command, code, has_data_set=True)
-            conn.send_message(self._context.id, response, answer_bytes(match, request, title, syntax))
+            self._peer.send(self._context.id, response, answer_bytes(match, request, title, syntax))
 
     def _finish(self, code: int, comment: str = "", tags: tuple[int, ...] = ()) -> None:
         self.finished = True
         response = c_find_rsp(self._command, code, error_comment=comment, offending_elements=tags)
-        self._peer.conn.send_message(self._context.id, response)
+        self._peer.send(self._context.id, response)

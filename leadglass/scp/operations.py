@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,6 +18,9 @@ if TYPE_CHECKING:
     from leadglass.wire.dimse.commands import Command
 
 
+log = logging.getLogger(__name__)
+
+
 @dataclass(slots=True)
 class Peer:
     """Whom an association belongs to, and the rooms behind the door."""
@@ -24,6 +30,25 @@ class Peer:
     principal: Principal
     doorway: Doorway
     called_title: str
+
+    def send(self, context_id: int, response: Command, data: bytes | None = None) -> None:
+        """Send a response; once the association is over nobody is told."""
+        if self.conn.established:
+            self.conn.send_message(context_id, response, data)
+
+    def start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Run the rest of an operation. A fault that it did not foresee ends the association: silence would hang it."""
+        task = asyncio.get_running_loop().create_task(work)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled():
+            return
+        fault = task.exception()
+        if fault is not None:
+            log.error("an operation of device %s failed: %s", self.device.name, type(fault).__name__)
+            self.conn.abort()
 
 
 class Operation(Protocol):

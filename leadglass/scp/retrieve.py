@@ -45,7 +45,7 @@ class RetrieveOperation(ABC):
             except LeadglassError as error:
                 self._error = error
         if last:
-            self._task = asyncio.get_running_loop().create_task(self._run())
+            self._task = self._peer.start(self._run())
 
     def cancel(self) -> None:
         """No further sub-operation begins; the final response has the counts."""
@@ -89,9 +89,8 @@ class RetrieveOperation(ABC):
         doorway, principal = self._peer.doorway, self._peer.principal
         instances = await doorway.retrieve.select(principal, selection)
         self._tally.remaining = len(instances)
-        if instances:
-            await self._send(instances, doorway.retrieve.source(principal))
-        self._finish(len(instances))
+        comment = await self._send(instances, doorway.retrieve.source(principal)) if instances else ""
+        self._finish(len(instances), comment)
 
     def _selection(self) -> Selection:
         context = self._context
@@ -99,21 +98,29 @@ class RetrieveOperation(ABC):
             self._identifier.bytes(), context.abstract_syntax, context.transfer_syntax, self._peer.device
         )
 
-    async def _send(self, instances: list[StoredInstance], source: OutgoingSource) -> None:
+    async def _send(self, instances: list[StoredInstance], source: OutgoingSource) -> str:
+        """Send what can be sent; what is left when the receiver goes has failed. Returns why, or an empty text."""
         loop = asyncio.get_running_loop()
         ticker = loop.create_task(self._tick())
         told = loop.time()
+        waiting = dict.fromkeys(stored.identity.sop_instance_uid for stored in instances)
         try:
             async with aclosing(self.sub_operations(instances, source)) as results:  # type: ignore[type-var]
                 async for result in results:
                     self._tally.count(result.sop_instance_uid, result.status)
+                    waiting.pop(result.sop_instance_uid, None)
                     if self._cancelled:
-                        return
+                        break
                     if loop.time() - told >= PENDING_AT_MOST_EVERY:
                         self._pending()
                         told = loop.time()
+        except LeadglassError as error:
+            for uid in waiting:
+                self._tally.count(uid, status_of(error, RETRIEVE))
+            return comment_of(error)
         finally:
             ticker.cancel()
+        return ""
 
     async def _tick(self) -> None:
         """A pending answer at least every PENDING_INTERVAL_SECONDS, also while a destination connects."""
@@ -125,17 +132,17 @@ class RetrieveOperation(ABC):
         if self._tally.remaining > 0 and not self.finished:
             self.respond(status.PENDING, self._tally, "", (), None)
 
-    def _finish(self, total: int) -> None:
+    def _finish(self, total: int, comment: str) -> None:
         tally = self._tally
         self.finished = True
         data = failed_list(tally.failed_uids, self._context.transfer_syntax) if tally.failed_uids else None
         if self._cancelled:
             self.respond(status.CANCEL, tally, "", (), data)
         elif total and tally.failed == total:
-            comment = "No image could be sent."
-            self.respond(status.UNABLE_TO_PERFORM_SUBOPERATIONS, tally, comment, (), data)
+            reason = comment or "No image could be sent."
+            self.respond(status.UNABLE_TO_PERFORM_SUBOPERATIONS, tally, reason, (), data)
         elif tally.failed or tally.warning:
-            self.respond(status.SUBOPERATIONS_COMPLETE_WITH_FAILURES, tally, "", (), data)
+            self.respond(status.SUBOPERATIONS_COMPLETE_WITH_FAILURES, tally, comment, (), data)
         else:
             self.respond(status.SUCCESS, tally, "", (), None)
 
@@ -183,7 +190,7 @@ class GetOperation(RetrieveOperation):
             offending_elements=tags,
             **_counts(tally, code),
         )
-        self._peer.conn.send_message(self._context.id, response, data)
+        self._peer.send(self._context.id, response, data)
 
 
 class MoveOperation(RetrieveOperation):
@@ -218,4 +225,4 @@ class MoveOperation(RetrieveOperation):
             offending_elements=tags,
             **_counts(tally, code),
         )
-        self._peer.conn.send_message(self._context.id, response, data)
+        self._peer.send(self._context.id, response, data)

@@ -37,7 +37,7 @@ class StoreOperation:
             else:
                 if self._relieving is None and self._reception.congested:
                     self._peer.conn.pause_reading()
-                    self._relieving = asyncio.get_running_loop().create_task(self._relieve())
+                    self._relieving = self._peer.start(self._relieve())
         if last:
             self._ended = True
             if self._relieving is None:
@@ -94,7 +94,7 @@ class StoreOperation:
             self._complete_soon()
 
     def _complete_soon(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._complete())
+        self._task = self._peer.start(self._complete())
 
     async def _complete(self) -> None:
         error = self._error
@@ -104,13 +104,12 @@ class StoreOperation:
             except LeadglassError as caught:
                 error = caught
         self.finished = True
-        conn = self._peer.conn
         if error is None:
-            conn.send_message(self._context_id, c_store_rsp(self._command, status.SUCCESS))
+            self._peer.send(self._context_id, c_store_rsp(self._command, status.SUCCESS))
             crashpoints.reached("store.answered")
             return
         self._peer.doorway.note_failed_store(self._peer, error)
-        conn.send_message(
+        self._peer.send(
             self._context_id,
             c_store_rsp(
                 self._command,

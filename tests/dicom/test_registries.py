@@ -44,6 +44,9 @@ def test_patientless():
         ("1.2\n", False),
         ("1.2\0", False),
         ("../..", False),
+        ("..", False),
+        (".", False),
+        ("1..2", True),
         ("١.٢", False),
     ],
 )
