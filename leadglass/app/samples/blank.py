@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from leadglass.app.samples.identifiers import uid_for
 from leadglass.app.samples.patients import Patient
@@ -68,8 +68,8 @@ def blank(series: Series, sop_class_uid: str, number: int) -> Dataset:
         dataset.SpecificCharacterSet = (
             patient.character_set if isinstance(patient.character_set, str) else list(patient.character_set)
         )
-    dataset.SOPClassUID = sop_class_uid
-    dataset.SOPInstanceUID = uid_for("instance", study.key, series.number, number)
+    dataset.SOPClassUID = UID(sop_class_uid)
+    dataset.SOPInstanceUID = UID(uid_for("instance", study.key, series.number, number))
     dataset.StudyDate = dataset.SeriesDate = dataset.ContentDate = study.date
     dataset.StudyTime = dataset.SeriesTime = study.time
     dataset.ContentTime = f"{int(study.time) + min(number, 50):06d}" if study.time.endswith("00") else study.time
@@ -106,7 +106,7 @@ def _file_meta(dataset: Dataset) -> FileMetaDataset:
     meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.ImplementationClassUID = IMPLEMENTATION_CLASS_UID
+    meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
     meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
     return meta
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 
 import imagecodecs
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
+from pydicom.uid import UID
 
 from leadglass.dicom import uids
 
@@ -33,11 +35,26 @@ def _jpeg_baseline(frame: Pixels, bits: int) -> bytes:
     return bytes(imagecodecs.jpeg8_encode(frame, level=90, colorspace="RGB", outcolorspace="YCBCR", subsampling="422"))
 
 
+def _rle(frame: Pixels, bits: int) -> bytes:
+    """PS3.5 annex G: one segment per sample and byte, the most significant byte first, PackBits row by row."""
+    samples = frame[..., None] if frame.ndim == 2 else frame
+    segments = []
+    for sample in range(samples.shape[2]):
+        for shift in range(8 * frame.itemsize - 8, -8, -8):
+            plane = (samples[..., sample] >> shift).astype(np.uint8)
+            data = b"".join(imagecodecs.packbits_encode(row.tobytes()) for row in plane)
+            segments.append(data + b"\0" * (len(data) % 2))
+    starts = [64 + sum(map(len, segments[:number])) for number in range(len(segments))]
+    header = struct.pack("<16L", len(segments), *starts, *[0] * (15 - len(starts)))
+    return header + b"".join(segments)
+
+
 _ENCODERS: dict[str, Callable[[Pixels, int], bytes]] = {
     uids.JPEG_2000_LOSSLESS: _jpeg_2000,
     uids.HTJ2K_LOSSLESS: _high_throughput,
     uids.JPEG_LS_LOSSLESS: _jpeg_ls,
     uids.JPEG_BASELINE: _jpeg_baseline,
+    uids.RLE_LOSSLESS: _rle,
 }
 # These encoders write the precision of the container, 16 bits, into the stream: Bits Stored must say the same
 # (PS3.5 8.2.3 and 8.2.4).
@@ -46,11 +63,9 @@ _CONTAINER_PRECISION = {uids.HTJ2K_LOSSLESS, uids.JPEG_LS_LOSSLESS}
 
 def compressed(image: Dataset, transfer_syntax_uid: str) -> Dataset:
     """`image` (Explicit VR Little Endian, native) changed in place to `transfer_syntax_uid`, and returned."""
-    if transfer_syntax_uid == uids.RLE_LOSSLESS:
-        image.compress(uids.RLE_LOSSLESS, generate_instance_uid=False)
-    elif transfer_syntax_uid in _ENCODERS:
+    if transfer_syntax_uid in _ENCODERS:
         _encode(image, transfer_syntax_uid)
-    image.file_meta.TransferSyntaxUID = transfer_syntax_uid
+    image.file_meta.TransferSyntaxUID = UID(transfer_syntax_uid)
     return image
 
 

@@ -60,7 +60,8 @@ class Head:
         random = random_for(self.key, sequence.description, round(z * 10))
         real = means + random.normal(0, sequence.noise, means.shape)
         imaginary = random.normal(0, sequence.noise, means.shape)
-        return np.clip(np.hypot(real, imaginary), 0, 4095).astype(np.uint16)  # Rician, as magnitude images are
+        magnitude: NDArray[np.uint16] = np.clip(np.hypot(real, imaginary), 0, 4095).astype(np.uint16)  # Rician noise
+        return magnitude
 
     def _paint(self, z: float, sequence: Sequence, grid: Grid) -> Plane:
         plane = np.zeros(grid.shape, np.float32)
@@ -87,7 +88,7 @@ class Head:
 
     def _cerebrum(self, plane: Plane, grid: Grid, z: float, sequence: Sequence, brain: tuple[float, float]) -> None:
         random = random_for(self.key, "folds")
-        phase = random.uniform(0, 6.28, 4) + z * np.array((0.06, -0.045, 0.035, 0.08))
+        phase = (random.uniform(0, 6.28, 4) + z * np.array((0.06, -0.045, 0.035, 0.08))).tolist()
         angle = np.arctan2(grid.x, grid.y + 0.0 * grid.x)
         fold = (
             np.sin(13 * angle + phase[0] + 1.4 * np.sin(3 * angle + phase[1]))

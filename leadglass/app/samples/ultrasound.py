@@ -139,5 +139,6 @@ def _lettered(study: Study) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
             else (0, int(190 * speed**2), 120 + int(135 * speed))
         )
         draw.line((596, 70 + step, 606, 70 + step), fill=shade)
-    letters = np.asarray(picture)
-    return letters, letters.any(axis=2)
+    letters: NDArray[np.uint8] = np.asarray(picture)
+    drawn: NDArray[np.bool_] = np.any(letters, axis=2)
+    return letters, drawn
