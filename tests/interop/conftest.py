@@ -98,7 +98,7 @@ def _wait_until_it_listens(process: subprocess.Popen[str], port: int) -> None:
     raise AssertionError("the peer did not listen in time")
 
 
-TITLES = ("ECHOSCU", "STORESCU", "FINDSCU", "MOVESCU", "GETSCU", "GDCMSCU", "PYNETDICOM", "LGCLI")
+TITLES = ("ECHOSCU", "STORESCU", "FINDSCU", "MOVESCU", "GETSCU", "GDCMSCU", "PYNETDICOM", "LGCLI", "QRSCP")
 
 
 @dataclass(frozen=True)
