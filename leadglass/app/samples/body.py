@@ -220,8 +220,8 @@ def _vessels(key: str) -> list[Ball]:
             radius = random.uniform(2.6, 4.6)
             while radius > 0.8:
                 heading = heading / np.linalg.norm(heading) + random.normal(0, 0.12, 3)
-                point = point + heading * 1.7
-                radius *= 0.974
+                point = point + heading * 2.2
+                radius *= 0.966
                 x, y, z = map(float, point)
                 if ((x - side * 74) / 59) ** 2 + ((y - 2) / 86) ** 2 + ((z - 222) / 126) ** 2 > 0.96:
                     break

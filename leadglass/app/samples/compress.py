@@ -65,6 +65,8 @@ def compressed(image: Dataset, transfer_syntax_uid: str) -> Dataset:
     """`image` (Explicit VR Little Endian, native) changed in place to `transfer_syntax_uid`, and returned."""
     if transfer_syntax_uid in _ENCODERS:
         _encode(image, transfer_syntax_uid)
+    elif transfer_syntax_uid == uids.EXPLICIT_VR_BE and image.BitsAllocated == 16:
+        image.PixelData = np.frombuffer(image.PixelData, "<u2").astype(">u2").tobytes()  # pydicom turns headers only
     image.file_meta.TransferSyntaxUID = UID(transfer_syntax_uid)
     return image
 

@@ -15,7 +15,7 @@ WIDTH_MM, LOWEST = 400.0, 70.0  # the picture starts in the upper belly
 SPACING = 0.35  # millimetres between pixels
 COLUMNS = round(WIDTH_MM / SPACING)
 ROWS = round((HEIGHT - LOWEST) / SPACING)
-DEPTH_MM, DEPTH_STEPS, ROW_STEP_MM = 260.0, 72, 1.5  # how finely the body is looked through
+DEPTH_MM, DEPTH_STEPS, ROW_STEP_MM = 260.0, 72, 2.0  # how finely the body is looked through
 WHITE = 4095
 
 

@@ -56,7 +56,10 @@ class Ellipsoid:
 
 def coverage(radius: Plane, axes: tuple[float, float], edge: float = 0.8) -> Plane:
     """How much of a pixel an ellipse covers, 0..1, from its normalised radius; `edge` is in millimetres."""
-    result: Plane = np.clip((1 - radius) * min(axes) / edge + 0.5, 0, 1).astype(np.float32)
+    sharpness = min(axes) / edge
+    result: Plane = (0.5 + sharpness) - sharpness * radius
+    np.maximum(result, 0, out=result)
+    np.minimum(result, 1, out=result)
     return result
 
 
@@ -78,14 +81,23 @@ def paint_ellipse(
     """Blend one ellipse into `plane`, touching only the pixels of its bounding box."""
     if min(axes) < 0.3:
         return
-    left, right = np.searchsorted(grid.x[0], (centre[0] - axes[0] - 1, centre[0] + axes[0] + 1))
-    top, bottom = np.searchsorted(grid.y[:, 0], (centre[1] - axes[1] - 1, centre[1] + axes[1] + 1))
-    box = (slice(int(top), int(bottom)), slice(int(left), int(right)))
-    part = Grid(grid.x[:, box[1]], grid.y[box[0], :])
-    cover = coverage(ellipse_radius(part, centre, axes), axes)
+    columns = _touched(grid.x[0], centre[0], axes[0])
+    rows = _touched(grid.y[:, 0], centre[1], axes[1])
+    across = (grid.x[:, columns] - centre[0]) / axes[0]
+    down = (grid.y[rows, :] - centre[1]) / axes[1]
+    cover = coverage(np.sqrt(across * across + down * down), axes)
     if inside is not None:
-        cover = cover * inside[box]
-    plane[box] += cover * (value - plane[box])
+        cover *= inside[rows, columns]
+    part = plane[rows, columns]
+    part += cover * (value - part)
+
+
+def _touched(positions: Plane, centre: float, reach: float) -> slice:
+    """The evenly spaced `positions` within `reach` and a millimetre of `centre`."""
+    first, step = float(positions[0]), float(positions[1] - positions[0])
+    start = int((centre - reach - 1 - first) / step)
+    end = int((centre + reach + 1 - first) / step) + 1
+    return slice(max(start, 0), max(end, 0))
 
 
 def smooth(plane: Plane) -> Plane:
