@@ -27,7 +27,7 @@ from leadglass.wire.ul.codec import decode, encode
 from leadglass.wire.ul.pdu import AssociateRQ, Pdu, RoleSelection
 
 CT, EXPLICIT = "1.2.840.10008.5.1.4.1.1.2", uids.EXPLICIT_VR_LE
-PATIENCE = 40.0  # seconds after which a test fails rather than hangs; nothing is measured
+PATIENCE = 20.0  # seconds after which a test fails rather than hangs; nothing is measured
 LONG = {"OB", "OW", "UN", "SQ", "UT"}
 QUERIES = (uids.PATIENT_ROOT_FIND, uids.STUDY_ROOT_FIND, uids.STUDY_ROOT_MOVE, uids.STUDY_ROOT_GET)
 _numbers = itertools.count(1)
@@ -143,12 +143,12 @@ class Raw:
         assert kind == 4, f"PDU of type {kind}, where an answer is due"
         return decode_command(body[6:])
 
-    async def rest(self) -> bytes:
-        """Everything until the archive closes."""
-        async with asyncio.timeout(PATIENCE):
-            with contextlib.suppress(ConnectionError):
-                return await self.reader.read()
-            return b""
+    async def cut_off(self) -> bool:
+        """Whether the next word is an A-ABORT or the end of the connection (after an abort the peer is to close)."""
+        try:
+            return (await self.read())[0] == 7
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return True
 
     def reset(self) -> None:
         """TCP RST."""
@@ -180,9 +180,9 @@ class Door:
         self.server, self.sink_port, self.deaf_port = server, sink_port, deaf_port
 
     @contextlib.asynccontextmanager
-    async def caller(self, title: str = "WS", classes: Sequence[str] = (CT, *QUERIES)) -> AsyncIterator[Caller]:
-        async with asyncio.timeout(PATIENCE):
-            peer = await dial("127.0.0.1", self.server.port, request(title, classes=classes))
+    async def caller(self, title: str = "WS", patience: float = PATIENCE) -> AsyncIterator[Caller]:
+        async with asyncio.timeout(patience):
+            peer = await dial("127.0.0.1", self.server.port, request(title))
             try:
                 yield Caller(peer)
                 await peer.release()
@@ -212,6 +212,12 @@ class Door:
     @staticmethod
     def store_message(image: Image, data: bytes | None, message_id: int = 1, max_pdu: int = 16384) -> bytes:
         return message(Door.STORE_CONTEXT, c_store_rq(message_id, CT, image.uid), data, max_pdu)
+
+    @staticmethod
+    def store_without_data(image: Image) -> bytes:
+        """A C-STORE request that says it has no data set."""
+        asked = c_store_rq(1, CT, image.uid)
+        return message(Door.STORE_CONTEXT, Command(asked.field, {**asked.elements, 0x0800: 0x0101}))
 
     async def serves(self) -> None:
         """Another device is served as if nothing were."""
