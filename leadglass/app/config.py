@@ -82,7 +82,7 @@ def parse_config(raw: Mapping[str, Any], where: str = "leadglass.toml") -> Confi
     tables.only(raw, {"archive", "keys", "listener", "networks", "override"}, "")
     archive = tables.table(raw, "archive")
     tables.only(archive, {"ae_titles", "demo"}, "archive")
-    networks = raw.get("networks", {})
+    networks = tables.table(raw, "networks", needed=False)
     tables.only(networks, {"internal"}, "networks")
     titles = tuple(tables.texts(archive, "ae_titles", "archive"))
     if not titles:
@@ -90,10 +90,10 @@ def parse_config(raw: Mapping[str, Any], where: str = "leadglass.toml") -> Confi
     return Config(
         ae_titles=titles,
         key_source=_key_source(tables, tables.table(raw, "keys")),
-        listeners=tuple(_listener(tables, item) for item in raw.get("listener", [])),
-        internal_networks=tuple(_network(tables, text) for text in networks.get("internal", [])),
-        overrides=tuple(_override(tables, item) for item in raw.get("override", [])),
-        demo=bool(archive.get("demo", False)),
+        listeners=tuple(_listener(tables, item) for item in tables.tables(raw, "listener")),
+        internal_networks=tuple(_network(tables, text) for text in tables.texts(networks, "internal", "networks", [])),
+        overrides=tuple(_override(tables, item) for item in tables.tables(raw, "override")),
+        demo=tables.truth(archive, "demo", "archive", default=False),
     )
 
 
@@ -102,26 +102,25 @@ def _key_source(tables: _Tables, raw: Mapping[str, Any]) -> KeySource:
     kind = tables.text(raw, "source", "keys")
     if kind not in KEY_SOURCES:
         raise tables.wrong("keys.source", f"must be one of {', '.join(KEY_SOURCES)}")
-    return KeySource(kind, str(raw.get("value", "")))
+    return KeySource(kind, tables.text(raw, "value", "keys", ""))
 
 
 def _listener(tables: _Tables, raw: Mapping[str, Any]) -> ListenerConfig:
     tables.only(raw, {"host", "port", "tls", "client_certificates", "certificate", "key"}, "listener")
     host = tables.text(raw, "host", "listener")
     port = raw.get("port", 0)
-    if not isinstance(port, int) or not 0 <= port <= 65535:
+    if not isinstance(port, int) or isinstance(port, bool) or not 0 <= port <= 65535:
         raise tables.wrong("listener.port", "must be a port number")
     try:
         ipaddress.ip_address(host)
     except ValueError:
         raise tables.wrong("listener.host", "must be an IP address of this machine, not a name") from None
-    certificates = str(raw.get("client_certificates", "require"))
+    certificates = tables.text(raw, "client_certificates", "listener", "require")
     if certificates not in ("require", "optional"):
         raise tables.wrong("listener.client_certificates", 'must be "require" or "optional"')
-    tls = raw.get("tls", True)
-    if not isinstance(tls, bool):
-        raise tables.wrong("listener.tls", "must be true or false")
-    return ListenerConfig(host, port, tls, certificates, str(raw.get("certificate", "")), str(raw.get("key", "")))
+    tls = tables.truth(raw, "tls", "listener", default=True)
+    certificate, key = (tables.text(raw, name, "listener", "") for name in ("certificate", "key"))
+    return ListenerConfig(host, port, tls, certificates, certificate, key)
 
 
 def _override(tables: _Tables, raw: Mapping[str, Any]) -> Override:
@@ -132,7 +131,7 @@ def _override(tables: _Tables, raw: Mapping[str, Any]) -> Override:
         raise tables.wrong("override.until", "must be a date such as 2026-12-31")
     if not reason.strip():
         raise tables.wrong("override.reason", "must say why")
-    return Override(tables.text(raw, "risk", "override"), reason, until, str(raw.get("device", "")))
+    return Override(tables.text(raw, "risk", "override"), reason, until, tables.text(raw, "device", "override", ""))
 
 
 def _network(tables: _Tables, text: Any) -> str:
@@ -157,20 +156,32 @@ class _Tables:
                 place = f"{name}.{key}" if name else key
                 raise self.wrong(place, f"is not known; known here: {', '.join(sorted(known))}")
 
-    def table(self, raw: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-        value = raw.get(key)
+    def table(self, raw: Mapping[str, Any], key: str, *, needed: bool = True) -> Mapping[str, Any]:
+        value = raw.get(key, None if needed else {})
         if not isinstance(value, dict):
-            raise self.wrong(f"[{key}]", "is missing")
+            raise self.wrong(f"[{key}]", "is missing" if value is None else "must be a table")
         return value
 
-    def text(self, table: Mapping[str, Any], key: str, name: str) -> str:
-        value = table.get(key)
+    def tables(self, raw: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+        value = raw.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+            raise self.wrong(key, f"must be written as [[{key}]]")
+        return value
+
+    def truth(self, table: Mapping[str, Any], key: str, name: str, *, default: bool) -> bool:
+        value = table.get(key, default)
+        if not isinstance(value, bool):
+            raise self.wrong(f"{name}.{key}", "must be true or false")
+        return value
+
+    def text(self, table: Mapping[str, Any], key: str, name: str, default: str | None = None) -> str:
+        value = table.get(key, default)
         if not isinstance(value, str):
             raise self.wrong(f"{name}.{key}", "must be text")
         return value
 
-    def texts(self, table: Mapping[str, Any], key: str, name: str) -> list[str]:
-        value = table.get(key)
+    def texts(self, table: Mapping[str, Any], key: str, name: str, default: list[str] | None = None) -> list[str]:
+        value = table.get(key, default)
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise self.wrong(f"{name}.{key}", "must be a list of text")
         return value

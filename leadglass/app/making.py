@@ -30,8 +30,8 @@ internal = []                 # ranges of yours beyond RFC 1918, for plain DICOM
 
 {overrides}"""
 _OVERRIDE = """[[override]]
-risk = "{risk}"
-reason = "{reason}"
+risk = {risk}
+reason = {reason}
 until = {until}
 {device}"""
 
@@ -70,7 +70,9 @@ def make_archive(home: Home, plan: Plan) -> None:
 def _configuration(plan: Plan, key_file: Path) -> str:
     until = (dt.datetime.now(dt.UTC).date() + dt.timedelta(days=plan.override_days)).isoformat()
     overrides = [
-        _OVERRIDE.format(risk=risk, reason=reason, until=until, device=f'device = "{device}"\n' if device else "")
+        _OVERRIDE.format(
+            risk=_toml(risk), reason=_toml(reason), until=until, device=f"device = {_toml(device)}\n" if device else ""
+        )
         for risk, reason, device in plan.overrides
     ]
     return _TEMPLATE.format(
