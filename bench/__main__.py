@@ -39,7 +39,7 @@ def main() -> None:
     figures = {**ingest.run(scratch, runs), **retrieve.run(runs)}
     report = {
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
-        "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.release()}, Python {platform.python_version()}",
+        "machine": f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}",
         "images per second": figures,
         "medians": {case: {name: statistics.median(v) for name, v in row.items()} for case, row in figures.items()},
     }

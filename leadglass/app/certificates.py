@@ -81,4 +81,3 @@ def _given(item: ListenerConfig) -> tuple[bytes, bytes]:
     except OSError as error:
         comment = f"The certificate of the listener on port {item.port} cannot be read: {error.strerror}."
         raise LeadglassError(ErrorCode.USAGE, comment) from error
-
