@@ -251,6 +251,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
         device("eye", rights=frozenset({Right.FIND})),
         device("strict", duplicates=DuplicatePolicy.REFUSE),
         device("lost"),
+        device("few", max_associations=2),
         sink("sink", sink_port),
         sink("deaf", deaf_port),
         sink("gone", free_port()),

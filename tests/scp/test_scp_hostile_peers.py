@@ -248,3 +248,11 @@ async def test_the_answer_of_an_association_is_what_was_asked(door):
         await peer.send(door.message(door.ECHO_CONTEXT, c_echo_rq(9)))
         kind, body = await peer.read()
         assert (kind, decode_command(body[6:]).message_id_responded_to) == (4, 9)
+
+
+async def test_a_device_has_a_limit_of_its_own_and_its_places_come_back(door):
+    for _ in range(2):
+        async with door.caller("FEW") as first, door.caller("FEW") as second:
+            assert await rejection(door, "FEW") == (3, 2, 3, 2)
+            assert await first.peer.echo() == await second.peer.echo() == 0
+            await door.serves()
