@@ -95,6 +95,7 @@ def test_orthanc_sends_queries_and_retrieves(orthanc_server, sent):
     assert {item.SOPInstanceUID: item for item in back} == sent
 
 
+@pytest.mark.interop("dcmtk")
 def test_orthanc_is_sent_what_another_asks_to_move(archive, orthanc_server, sent, dcmtk, run_peer):
     for instance in orthanc_server.ask("/instances"):
         orthanc_server.ask(f"/instances/{instance}", method="DELETE")
