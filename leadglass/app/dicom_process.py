@@ -78,7 +78,7 @@ async def _serve(archive: Archive, ready: int) -> None:
     archive.journal.record(JournalEvent(EventKind.APPLICATION_ACTIVITY, "started", "leadglass"), durable=True)
     os.write(ready, b"1")
     os.close(ready)
-    says = loop.create_task(_say(archive, doorway, listeners))
+    says = loop.create_task(_say(archive, doorway, listeners, certificates))
     await stop.wait()
     await asyncio.gather(*(listener.drain(DRAIN_SECONDS) for listener in listeners))
     says.cancel()
@@ -106,9 +106,18 @@ async def _listen(item: ListenerConfig, doorway: Doorway, certificates: Certific
     return await listen(item.host, item.port, lambda: AssociationHandler(doorway), options)
 
 
-async def _say(archive: Archive, doorway: Doorway, listeners: list[Listener]) -> None:
+def _follow(certificates: Certificates) -> None:
+    """Devices may have changed: trust what they trust from now on. A failure keeps the contexts that worked."""
+    try:
+        certificates.follow()
+    except (LeadglassError, OSError, ValueError) as error:
+        log.error("certificates were not renewed: %s", type(error).__name__)
+
+
+async def _say(archive: Archive, doorway: Doorway, listeners: list[Listener], certificates: Certificates) -> None:
     started = time.time()
     while True:
+        _follow(certificates)
         counters = doorway.counters
         write_live(
             archive.home.live,
