@@ -6,6 +6,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
+from typing import ClassVar
 
 from leadglass.core.errors import LeadglassError
 from leadglass.core.limits import PENDING_INTERVAL_SECONDS
@@ -25,6 +26,8 @@ PENDING_AT_MOST_EVERY = 0.5  # seconds: an answer per image would cost as much a
 
 class RetrieveOperation(ABC):
     """One C-GET or C-MOVE request, from its command to its final response."""
+
+    response: ClassVar[Callable[..., Command]]  # builds the service's response
 
     def __init__(self, peer: Peer, context_id: int, command: Command) -> None:
         self.finished = False
@@ -57,9 +60,17 @@ class RetrieveOperation(ABC):
         if self._task is not None:
             self._task.cancel()
 
-    @abstractmethod
-    def respond(self, code: int, tally: Tally | None, comment: str, tags: tuple[int, ...], data: bytes | None) -> None:
+    def respond(self, code: int, tally: Tally, comment: str, tags: tuple[int, ...], data: bytes | None) -> None:
         """Send a response of this service."""
+        response = self.response(
+            self._command,
+            code,
+            has_data_set=data is not None,
+            error_comment=comment,
+            offending_elements=tags,
+            **_counts(tally, code),
+        )
+        self._peer.send(self._context.id, response, data)
 
     @abstractmethod
     async def sub_operations(
@@ -147,10 +158,8 @@ class RetrieveOperation(ABC):
             self.respond(status.SUCCESS, tally, "", (), None)
 
 
-def _counts(tally: Tally | None, code: int) -> dict[str, int | None]:
+def _counts(tally: Tally, code: int) -> dict[str, int | None]:
     """Numbers of sub-operations; "remaining" only while there may be some (PS3.7 table 9.3-9)."""
-    if tally is None:
-        return {}
     counts: dict[str, int | None] = {"completed": tally.completed, "failed": tally.failed, "warning": tally.warning}
     if code in (status.PENDING, status.CANCEL):
         counts["remaining"] = tally.remaining
@@ -159,6 +168,8 @@ def _counts(tally: Tally | None, code: int) -> dict[str, int | None]:
 
 class GetOperation(RetrieveOperation):
     """C-GET: the images come back over the same association."""
+
+    response = staticmethod(c_get_rsp)
 
     def __init__(self, peer: Peer, context_id: int, command: Command) -> None:
         super().__init__(peer, context_id, command)
@@ -180,25 +191,11 @@ class GetOperation(RetrieveOperation):
         """Send over this association."""
         return self._outgoing.run(instances, source, lambda: self._cancelled)
 
-    def respond(self, code: int, tally: Tally | None, comment: str, tags: tuple[int, ...], data: bytes | None) -> None:
-        """Send a C-GET response."""
-        response = c_get_rsp(
-            self._command,
-            code,
-            has_data_set=data is not None,
-            error_comment=comment,
-            offending_elements=tags,
-            **_counts(tally, code),
-        )
-        self._peer.send(self._context.id, response, data)
-
 
 class MoveOperation(RetrieveOperation):
     """C-MOVE: the images go to an enrolled device."""
 
-    def __init__(self, peer: Peer, context_id: int, command: Command) -> None:
-        super().__init__(peer, context_id, command)
-        self._resolve: Callable[[], object] | None = None
+    response = staticmethod(c_move_rsp)
 
     def check(self) -> None:
         """UNKNOWN_DESTINATION or NOT_AUTHORISED before anything is read."""
@@ -214,15 +211,3 @@ class MoveOperation(RetrieveOperation):
             originator=self._peer.principal.ae_title,
             originator_message_id=self._command.message_id or 0,
         )
-
-    def respond(self, code: int, tally: Tally | None, comment: str, tags: tuple[int, ...], data: bytes | None) -> None:
-        """Send a C-MOVE response."""
-        response = c_move_rsp(
-            self._command,
-            code,
-            has_data_set=data is not None,
-            error_comment=comment,
-            offending_elements=tags,
-            **_counts(tally, code),
-        )
-        self._peer.send(self._context.id, response, data)
