@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from typing import ClassVar
@@ -11,10 +11,9 @@ from typing import ClassVar
 from leadglass.core.errors import LeadglassError
 from leadglass.core.limits import PENDING_INTERVAL_SECONDS
 from leadglass.core.ports import OutgoingSource, SubOperation
-from leadglass.core.query import Selection
 from leadglass.core.records import StoredInstance
-from leadglass.scp.find import IdentifierGatherer
 from leadglass.scp.get_suboperations import GetSubOperations
+from leadglass.scp.identifier_operation import IdentifierOperation
 from leadglass.scp.identifiers import failed_list, selection_of
 from leadglass.scp.operations import Peer, Tally
 from leadglass.scp.statuses import RETRIEVE, comment_of, status_of
@@ -24,35 +23,14 @@ from leadglass.wire.dimse.commands import Command, c_get_rsp, c_move_rsp
 PENDING_AT_MOST_EVERY = 0.5  # seconds: an answer per image would cost as much as a small image
 
 
-class RetrieveOperation(ABC):
+class RetrieveOperation(IdentifierOperation):
     """One C-GET or C-MOVE request, from its command to its final response."""
 
     response: ClassVar[Callable[..., Command]]  # builds the service's response
 
     def __init__(self, peer: Peer, context_id: int, command: Command) -> None:
-        self.finished = False
-        self._peer = peer
-        self._context = peer.conn.accepted[context_id]
-        self._command = command
-        self._identifier = IdentifierGatherer()
-        self._error: LeadglassError | None = None
-        self._cancelled = False
+        super().__init__(peer, context_id, command)
         self._tally = Tally()
-        self._task: asyncio.Task[None] | None = None
-
-    def data(self, data: memoryview, last: bool) -> None:
-        """Gather the identifier, then retrieve."""
-        if self._error is None:
-            try:
-                self._identifier.take(data)
-            except LeadglassError as error:
-                self._error = error
-        if last:
-            self._task = self._peer.start(self._run())
-
-    def cancel(self) -> None:
-        """No further sub-operation begins; the final response has the counts."""
-        self._cancelled = True
 
     def closed(self) -> None:
         """Nobody listens any more: stop sending, to other destinations too."""
@@ -83,7 +61,8 @@ class RetrieveOperation(ABC):
     def check(self) -> None:
         """Refuse what cannot be done, before anything is selected."""
 
-    async def _run(self) -> None:
+    async def run(self) -> None:
+        """Select, send, and answer with the counts."""
         try:
             await self._retrieve()
         except LeadglassError as error:
@@ -93,21 +72,15 @@ class RetrieveOperation(ABC):
             self.finished = True
 
     async def _retrieve(self) -> None:
-        if self._error is not None:
-            raise self._error
+        identifier = self.identifier()
         self.check()
-        selection = self._selection()
+        context = self._context
+        selection = selection_of(identifier, context.abstract_syntax, context.transfer_syntax, self._peer.device)
         doorway, principal = self._peer.doorway, self._peer.principal
         instances = await doorway.retrieve.select(principal, selection)
         self._tally.remaining = len(instances)
         comment = await self._send(instances, doorway.retrieve.source(principal)) if instances else ""
         self._finish(len(instances), comment)
-
-    def _selection(self) -> Selection:
-        context = self._context
-        return selection_of(
-            self._identifier.bytes(), context.abstract_syntax, context.transfer_syntax, self._peer.device
-        )
 
     async def _send(self, instances: list[StoredInstance], source: OutgoingSource) -> str:
         """Send what can be sent; what is left when the receiver goes has failed. Returns why, or an empty text."""
