@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,6 +134,7 @@ class LosesUnsynced(Disk):
         self._content: dict[int, bytes] = {}  # durable content by inode
         self._names: dict[Path, int] = {}  # durable names
         self._keep: dict[int, int] = {}  # an open descriptor per inode, so that numbers are not used again
+        self._lock = threading.Lock()  # segments are made ahead in a thread of their own
 
     def create(self, path: Path) -> int:
         return self._seen(super().create(path), path)
@@ -156,8 +158,10 @@ class LosesUnsynced(Disk):
 
     def sync_directory(self, path: Path) -> None:
         super().sync_directory(path)
-        self._names = {name: inode for name, inode in self._names.items() if name.parent != path}
-        self._names |= {item: item.stat().st_ino for item in path.iterdir() if item.is_file()}
+        with self._lock:
+            others = {name: inode for name, inode in self._names.items() if name.parent != path}
+            present = {item: item.stat().st_ino for item in path.iterdir() if item.is_file()}
+            self._names = others | present
 
     def power_cut(self, root: Path) -> None:
         """What was not synced is gone: contents, and names in directories that were not synced."""
