@@ -178,7 +178,7 @@ class AddOutcome(Enum):
 
     ADDED = "added"
     VERSION = "version"  # another object has this SOP Instance UID: kept, not served, listed under conflicts
-    KNOWN = "known"  # this very location is in the catalog already (replay)
+    KNOWN = "known"  # this location, or another with the same bytes in the same syntax, is in the catalog already
 
 
 class Catalog(Protocol):

@@ -34,7 +34,7 @@ _SERIES_NUMBER = tag_of("SeriesNumber")
 _INSTANCE_NUMBER = tag_of("InstanceNumber")
 _MAX_NUMBER_TEXT = 18  # digits that fit a column; IS has 12 at most
 
-_FIND_UID = "SELECT id, uid, version, segment, offset FROM instances WHERE uid_key = ?"
+_FIND_UID = "SELECT uid, version, segment, offset, digest, syntax FROM instances WHERE uid_key = ?"
 _INSERT = "INSERT INTO instances VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _TALLY = "UPDATE segments SET served = served + ?, versions = versions + ?, bytes = bytes + ? WHERE id = ?"
 _TALLY_AND_MARK = """UPDATE segments SET served = served + ?, versions = versions + ?, bytes = bytes + ?,
@@ -111,11 +111,12 @@ class CatalogWriter:
         uid = storable(identity.sop_instance_uid)
         key = uid_key(uid, self._salt)
         segment = self._segment(location.segment)
+        syntax = self._term(trailer.transfer_syntax_uid)
         version = 1
-        for _pk, known, number, at, offset in self._execute(_FIND_UID, (key,)).fetchall():
+        for known, number, *place, digest, encoding in self._execute(_FIND_UID, (key,)).fetchall():
             if known == uid:
-                if at == segment and offset == location.offset:
-                    return AddOutcome.KNOWN
+                if place == [segment, location.offset] or (digest == trailer.digest and encoding == syntax):
+                    return AddOutcome.KNOWN  # met in replay, or sent again after a store that was answered as failed
                 version = max(version, number + 1)
         served = version == 1
         series = self._series_of(entry, served)
@@ -130,7 +131,7 @@ class CatalogWriter:
             version,
             served,
             sop_class,
-            self._term(trailer.transfer_syntax_uid),
+            syntax,
             segment,
             location.offset,
             location.data_set_length,

@@ -13,6 +13,7 @@ from leadglass.dicom.dictionary import tag_of, vr_of
 from leadglass.index.catalog import SqliteCatalog
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
+EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
 PALETTE = "1.2.840.10008.5.1.4.39.1"
 KEY = bytes(32)
 
@@ -41,10 +42,25 @@ def catalog(reopen):
     return reopen()
 
 
-def entry(sop, *, study="1.2", series="1.2.1", patient="P", issuer="", segment="a" * 32, offset=0, kind=CT, **values):
+def entry(
+    sop,
+    *,
+    study="1.2",
+    series="1.2.1",
+    patient="P",
+    issuer="",
+    segment="a" * 32,
+    offset=0,
+    kind=CT,
+    content=None,
+    syntax=EXPLICIT,
+    **values,
+):
+    """An entry of a record; one at another place has other bytes unless `content` says otherwise."""
     header = {tag_of(key): HeaderValue(vr_of(tag_of(key)), value.encode()) for key, value in values.items()}
     identity = InstanceIdentity(kind, sop, study, series, PatientKey(issuer, patient))
-    trailer = RecordTrailer(identity, "1.2.840.10008.1.2.1", 7, b"d" * 32, "ct1", "CT1", "10.0.0.1", "", "ISO_IR 100")
+    digest = (content or f"at {offset}").encode().ljust(32, b"d")
+    trailer = RecordTrailer(identity, syntax, 7, digest, "ct1", "CT1", "10.0.0.1", "", "ISO_IR 100")
     return InstanceEntry(trailer, Location(segment, offset, 100), b"k" * 16, dict(sorted(header.items())))
 
 
@@ -69,8 +85,8 @@ def test_an_entry_is_found_by_its_uid_where_it_lies(catalog):
     assert stored is not None
     assert stored.identity == one.trailer.identity
     assert stored.location == one.location
-    assert (stored.key_id, stored.digest, stored.version) == (b"k" * 16, b"d" * 32, 1)
-    assert stored.transfer_syntax_uid == "1.2.840.10008.1.2.1"
+    assert (stored.key_id, stored.digest, stored.version) == (b"k" * 16, one.trailer.digest, 1)
+    assert stored.transfer_syntax_uid == EXPLICIT
     assert catalog.lookup("1.2.1.2") is None
 
 
@@ -96,6 +112,33 @@ def test_the_same_location_again_is_known(catalog):
     assert catalog.add([entry("1.1"), entry("1.1")], []) == [AddOutcome.ADDED, AddOutcome.KNOWN]
     assert catalog.add([entry("1.1")], []) == [AddOutcome.KNOWN]
     assert catalog.statistics()["instances"] == 1
+
+
+def test_the_same_content_at_another_place_is_known_and_stays_where_it_was(catalog):
+    """What was stored, could not be synced or catalogued, and was sent again, lies twice in the vault."""
+    first, again = entry("1.1", content="x"), entry("1.1", content="x", segment="b" * 32, offset=512)
+    assert catalog.add([first], []) == [AddOutcome.ADDED]
+    assert catalog.add([again, first], [ReplayMark("b" * 32, 700)]) == [AddOutcome.KNOWN, AddOutcome.KNOWN]
+    assert [one.location for one in catalog.versions("1.1")] == [first.location]
+    assert catalog.conflicts() == []
+    assert catalog.statistics()["bytes"] == 100
+    assert catalog.marks() == {"b" * 32: ReplayMark("b" * 32, 700)}
+
+
+def test_the_same_content_as_an_unserved_version_is_known(catalog):
+    one, other = entry("1.1", content="x"), entry("1.1", content="y", offset=512)
+    catalog.add([one, other], [])
+    assert catalog.add([entry("1.1", content="y", offset=1024)], []) == [AddOutcome.KNOWN]
+    assert len(catalog.versions("1.1")) == 2
+
+
+def test_the_same_bytes_in_another_transfer_syntax_are_a_version(catalog):
+    """What bytes mean depends on their transfer syntax."""
+    same = {"content": "x", "offset": 512}
+    assert catalog.add([entry("1.1", content="x"), entry("1.1", syntax=IMPLICIT, **same)], []) == [
+        AddOutcome.ADDED,
+        AddOutcome.VERSION,
+    ]
 
 
 def test_another_content_of_one_uid_is_a_version_that_is_not_served(catalog):
