@@ -170,6 +170,10 @@ class Reception:
                 await self._in_thread(progress.writer.spill)
             finally:
                 progress.in_thread = False
+                if progress is not self._progress:  # aborted meanwhile: the thread had the writer, now it may go
+                    progress.writer.abort()
+            if progress is not self._progress:
+                return
             progress.writer.write(progress.head)
             progress.head = bytearray()
             self._recount(progress.writer.buffered)
@@ -189,7 +193,7 @@ class Reception:
 
     def abort(self) -> None:
         """Forget the instance. Harmless after `complete`."""
-        if self._progress.writer is not None:
+        if self._progress.writer is not None and not self._progress.in_thread:
             self._progress.writer.abort()
         self._recount(0)
         self._progress = _Progress()
