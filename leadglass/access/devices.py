@@ -4,7 +4,7 @@ gateways, bridges and declared ranges change."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from leadglass.access.addresses import (
@@ -43,11 +43,21 @@ class DeviceRisk:
 
 
 def checked(
-    device: Device, gateways: Sequence[str], internal_networks: Sequence[str], others: Sequence[Device]
+    device: Device,
+    gateways: Sequence[str],
+    internal_networks: Sequence[str],
+    others: Sequence[Device],
+    taken: Callable[[str], bool] = lambda risk: False,
 ) -> None:
-    """Refuse a device that is badly described (LeadglassError USAGE) or unsafe beside `others` (UNSAFE)."""
-    _well_formed(device)
-    for risk in (*device_risks(device, gateways, internal_networks), *confusions(device, others)):
+    """Refuse a device that is badly described (LeadglassError USAGE) or unsafe beside `others` (UNSAFE).
+
+    `taken` says whether an override of that risk is in force for this device. Confusing two devices is never taken.
+    """
+    well_formed(device)
+    for risk in device_risks(device, gateways, internal_networks):
+        if not taken(risk.name):
+            raise LeadglassError(ErrorCode.UNSAFE, f"{risk.sentence} {risk.mend} [override: {risk.name}]")
+    for risk in confusions(device, others):
         raise LeadglassError(ErrorCode.UNSAFE, f"{risk.sentence} {risk.mend}")
 
 
@@ -146,7 +156,8 @@ def _listening_risks(device: Device, internal_networks: Sequence[str]) -> Iterat
         )
 
 
-def _well_formed(device: Device) -> None:
+def well_formed(device: Device) -> None:
+    """Refuse a device that is badly described, safe or not (LeadglassError USAGE)."""
     if not _NAME.fullmatch(device.name):
         raise _usage("A device's name has letters, digits, dots, dashes, underscores; 64 at most.")
     if not device.ae_titles:
@@ -163,6 +174,8 @@ def _well_formed(device: Device) -> None:
             raise _usage("That is no address or network (host bits must be zero).") from None
     if device.listens and not (0 < device.listens.port < 65_536 and device.listens.host.strip()):
         raise _usage("Where a device listens needs a host and a port from 1 to 65535.")
+    if device.plain and device.passcode_hash:
+        raise _usage("A passcode is heard over TLS only: a device with one cannot call plain.")
     if not device.rights <= set(DEVICE_RIGHTS):
         raise _usage("Devices may hold " + ", ".join(right.value for right in DEVICE_RIGHTS) + " and nothing else.")
 

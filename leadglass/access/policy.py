@@ -188,7 +188,7 @@ REFUSAL_HINTS: Mapping[str, str] = {
     "ambiguous": "two devices have this title from this address",
     "disabled": "the device is disabled",
     "plain-not-allowed": "the device must use TLS",
-    "certificate": "the certificate is missing or not the device's",
+    "certificate": "the certificate is missing, not the device's, or expired",
     "passcode": "the passcode is missing or wrong",
     "called-title": "the called AE title is not one of this archive's",
 }

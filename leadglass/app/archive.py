@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from leadglass.app.certificates import authority_of
 from leadglass.app.config import Config
 from leadglass.app.facts import gather
 from leadglass.app.home import Home
@@ -20,6 +22,7 @@ from leadglass.keys.keyset import KeySet
 from leadglass.sandbox.pool import SandboxPool
 from leadglass.services.admit import Gate
 from leadglass.services.budget import BufferBudget
+from leadglass.services.credentials import Credentials
 from leadglass.services.devices import DeviceRegister
 from leadglass.services.find import Find
 from leadglass.services.ingest import Ingest
@@ -53,7 +56,13 @@ class Archive:
     recovery: Recovery
     maintenance: Maintenance
     devices: DeviceRegister
+    credentials: Credentials
     threads: ThreadPoolExecutor
+
+
+def today() -> dt.date:
+    """The day by which overrides end."""
+    return dt.datetime.now(dt.UTC).date()
 
 
 @contextlib.contextmanager
@@ -106,6 +115,14 @@ def open_archive(home: Home, config: Config, keys: KeySet, *, budget: BufferBudg
             trash,
             Recovery(gate, vault, catalog, state, journal),
             Maintenance(gate, vault, catalog, state, journal),
-            DeviceRegister(gate, state, journal, gateways=gather().gateways, internal=config.internal_networks),
+            DeviceRegister(
+                gate,
+                state,
+                journal,
+                gateways=gather().gateways,
+                internal=config.internal_networks,
+                overridden=lambda risk, device: config.overridden(risk, today(), device) is not None,
+            ),
+            Credentials(gate, journal, lambda: authority_of(state, keys.ca)),
             threads,
         )

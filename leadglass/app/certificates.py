@@ -23,9 +23,8 @@ def authority_of(state: State, ca_key: bytes) -> Authority:
     sealed = state.setting(AUTHORITY)
     if sealed is not None:
         return Authority.open(sealed, ca_key)
-    made = Authority.create("Leadglass", dt.datetime.now(dt.UTC))
-    state.put_setting(AUTHORITY, made.seal(ca_key))
-    return made
+    made = Authority.create("archive", dt.datetime.now(dt.UTC)).seal(ca_key)
+    return Authority.open(state.settle(AUTHORITY, made), ca_key)
 
 
 class Certificates:

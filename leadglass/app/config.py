@@ -34,6 +34,7 @@ class ListenerConfig:
     client_certificates: str = "require"
     certificate: str = ""  # PEM file; empty: from the archive's own CA
     key: str = ""
+    names: tuple[str, ...] = ()  # further host names and addresses that the archive's own certificate is for
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def _key_source(tables: _Tables, raw: Mapping[str, Any]) -> KeySource:
 
 
 def _listener(tables: _Tables, raw: Mapping[str, Any]) -> ListenerConfig:
-    tables.only(raw, {"host", "port", "tls", "client_certificates", "certificate", "key"}, "listener")
+    tables.only(raw, {"host", "port", "tls", "client_certificates", "certificate", "key", "names"}, "listener")
     host = tables.text(raw, "host", "listener")
     port = raw.get("port", 0)
     if not isinstance(port, int) or isinstance(port, bool) or not 0 <= port <= 65535:
@@ -120,7 +121,10 @@ def _listener(tables: _Tables, raw: Mapping[str, Any]) -> ListenerConfig:
         raise tables.wrong("listener.client_certificates", 'must be "require" or "optional"')
     tls = tables.truth(raw, "tls", "listener", default=True)
     certificate, key = (tables.text(raw, name, "listener", "") for name in ("certificate", "key"))
-    return ListenerConfig(host, port, tls, certificates, certificate, key)
+    if bool(certificate) is not bool(key):
+        raise tables.wrong("listener", "needs certificate and key together, or neither (then the own CA issues)")
+    names = tuple(tables.texts(raw, "names", "listener", []))
+    return ListenerConfig(host, port, tls, certificates, certificate, key, names)
 
 
 def _override(tables: _Tables, raw: Mapping[str, Any]) -> Override:

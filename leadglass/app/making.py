@@ -20,15 +20,16 @@ demo = {demo}
 source = "file"               # file, credential (systemd), fd, command or passphrase
 value = {key_file}
 
-[[listener]]
-host = "{host}"               # an address of this machine
-port = {port}
-tls = {tls}
-
+{listeners}
 [networks]
 internal = []                 # ranges of yours beyond RFC 1918, for plain DICOM
 
 {overrides}"""
+_LISTENER = """[[listener]]
+host = {host}               # an address of this machine
+port = {port}
+tls = {tls}
+"""
 _OVERRIDE = """[[override]]
 risk = {risk}
 reason = {reason}
@@ -43,8 +44,8 @@ class Plan:
     key_file: Path
     ae_title: str = "LEADGLASS"
     host: str = "127.0.0.1"
-    port: int = 11112
-    tls: bool = False
+    port: int = 11112  # plain DICOM; 0: none
+    tls_port: int = 0  # DICOM over TLS, devices show a certificate; 0: none
     demo: bool = False
     overrides: tuple[tuple[str, str, str], ...] = ()  # (risk, reason, device or empty)
     override_days: int = 90
@@ -75,13 +76,13 @@ def _configuration(plan: Plan, key_file: Path) -> str:
         )
         for risk, reason, device in plan.overrides
     ]
+    ports = ((plan.port, False), (plan.tls_port, True))
+    listeners = [_LISTENER.format(host=_toml(plan.host), port=port, tls=_toml(tls)) for port, tls in ports if port]
     return _TEMPLATE.format(
         titles=_toml([plan.ae_title]),
         demo=_toml(plan.demo),
         key_file=_toml(str(key_file)),
-        host=plan.host,
-        port=plan.port,
-        tls=_toml(plan.tls),
+        listeners="\n".join(listeners),
         overrides="\n".join(overrides),
     )
 

@@ -290,6 +290,10 @@ class State(Protocol):
         """Keep a small decision by name, replacing what was there."""
         ...
 
+    def settle(self, name: str, value: str) -> str:
+        """Keep a small decision unless there is one of that name already; the one that holds from now on."""
+        ...
+
 
 # --- journal ---------------------------------------------------------------------------------------------------
 

@@ -76,6 +76,13 @@ class SqliteState:
         with self._change() as connection:
             connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, value))
 
+    def settle(self, name: str, value: str) -> str:
+        """Keep a small decision unless there is one; of several processes that settle it, one wins for all."""
+        with self._change() as connection:
+            connection.execute("INSERT OR IGNORE INTO settings VALUES (?, ?)", (name, value))
+            (kept,) = connection.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
+            return str(kept)
+
     def close(self) -> None:
         """Let go of the file."""
         self._engine.close()

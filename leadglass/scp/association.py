@@ -104,7 +104,9 @@ class AssociationHandler:
             self._doorway.admission.left(self._admitted)
         if self._admitted is not None:
             self._doorway.running[self._admitted.device.name] -= 1
-        if reason not in (CloseReason.RELEASED, CloseReason.REJECTED):
+        if reason is CloseReason.TLS_FAILED:
+            self._doorway.admission.note_tls_failed(conn.peer_address, conn.close_detail)
+        elif reason not in (CloseReason.RELEASED, CloseReason.REJECTED):
             device = self._admitted.device.name if self._admitted else ""
             self._doorway.admission.note_end(conn.peer_address, device, conn.close_detail or reason.value)
 

@@ -152,7 +152,7 @@ class Admission:
         """Whether a connection from `address` is looked at at all: plain ones not from outside (and an alarm then)."""
         if tls or plain_source_allowed(address, self._settings.internal_networks):
             return True
-        self._refuse(address, "plain-from-outside", "", "", Outcome.SERIOUS_FAILURE)
+        self._refuse(address, "plain-from-outside", outcome=Outcome.SERIOUS_FAILURE)
         return False
 
     def decide(self, caller: Caller) -> Admitted | Refused:
@@ -161,7 +161,7 @@ class Admission:
         decision = self._limited(caller, self._identified(caller))
         if isinstance(decision, Refused):
             title = title_of(caller.calling_title)
-            self._refuse(caller.address, decision.cause, title, decision.device, Outcome.MINOR_FAILURE)
+            self._refuse(caller.address, decision.cause, title=title, device=decision.device, tls=caller.tls)
         return decision
 
     def left(self, admitted: Admitted) -> None:
@@ -220,6 +220,12 @@ class Admission:
             )
         )
 
+    def note_tls_failed(self, address: str, detail: str) -> None:
+        """No TLS with somebody: no certificate, an expired or a foreign one, old cryptography. Nobody knows who."""
+        details: dict[str, str | int] = {"reason": detail, "hint": f"no TLS connection: {detail}", "tls": 1}
+        event = JournalEvent(EventKind.SECURITY_ALERT, "tls-refused", "", address, Outcome.MINOR_FAILURE, details)
+        self._refusals.record(event)
+
     def note_end(self, address: str, device: str, reason: str) -> None:
         """An association ended out of order."""
         self._refusals.record(
@@ -233,8 +239,18 @@ class Admission:
         in_force = frozenset(name for name, until in settings.plain_retrieve.items() if today <= until)
         return Rules(settings.ae_titles, settings.internal_networks, settings.own_gateways, in_force)
 
-    def _refuse(self, address: str, cause: str, title: str, device: str, outcome: Outcome) -> None:
-        details = {"reason": cause, "title": printable(title), "hint": REFUSAL_HINTS.get(cause, cause)}
+    def _refuse(
+        self,
+        address: str,
+        cause: str,
+        *,
+        title: str = "",
+        device: str = "",
+        tls: bool = False,
+        outcome: Outcome = Outcome.MINOR_FAILURE,
+    ) -> None:
+        hint = REFUSAL_HINTS.get(cause, cause)
+        details: dict[str, str | int] = {"reason": cause, "title": printable(title), "hint": hint, "tls": int(tls)}
         event = JournalEvent(EventKind.SECURITY_ALERT, "association-refused", device, address, outcome, details)
         self._refusals.record(event)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from leadglass.access.devices import checked
@@ -15,22 +15,37 @@ from leadglass.services.admit import Gate, use_case
 
 
 class DeviceRegister:
-    """Enrol, change, disable and remove devices. `gateways` and `internal` are the host's and the configuration's."""
+    """Enrol, change, disable and remove devices. `gateways` and `internal` are the host's and the configuration's;
+    `overridden` says whether a risk is taken for a device by name."""
 
     def __init__(
-        self, gate: Gate, state: State, journal: Journal, *, gateways: Sequence[str], internal: Sequence[str]
+        self,
+        gate: Gate,
+        state: State,
+        journal: Journal,
+        *,
+        gateways: Sequence[str],
+        internal: Sequence[str],
+        overridden: Callable[[str, str], bool] = lambda risk, device: False,
     ) -> None:
         self.gate = gate
         self._state = state
         self._journal = journal
         self._gateways = gateways
         self._internal = internal
+        self._overridden = overridden
 
     @use_case(Right.ADMINISTER, EventKind.APPLICATION_ACTIVITY)
     def devices(self, principal: Principal) -> list[Device]:
         """All devices, by name."""
         self._note(principal, "devices-listed", "", EventKind.APPLICATION_ACTIVITY)
         return sorted(self._state.devices(), key=lambda device: device.name)
+
+    @use_case(Right.ADMINISTER, EventKind.APPLICATION_ACTIVITY)
+    def examine(self, principal: Principal, device: Device) -> None:
+        """Raise what `enrol` or `change` would raise of the description itself, and change nothing."""
+        self._note(principal, "device-examined", device.name, EventKind.APPLICATION_ACTIVITY)
+        self._check(device)
 
     @use_case(Right.ADMINISTER, EventKind.SECURITY_ALERT)
     def enrol(self, principal: Principal, device: Device) -> None:
@@ -70,9 +85,15 @@ class DeviceRegister:
             raise LeadglassError(ErrorCode.NOT_FOUND, "There is no device of that name.")
         return device
 
+    def _check(self, device: Device) -> None:
+        def taken(risk: str) -> bool:
+            return self._overridden(risk, device.name)
+
+        checked(device, self._gateways, self._internal, self._state.devices(), taken)
+
     def _put(self, principal: Principal, what: str, device: Device) -> None:
         if device.enabled:
-            checked(device, self._gateways, self._internal, self._state.devices())
+            self._check(device)
         self._note(principal, what, device.name)
         self._state.put_device(device)
 

@@ -149,9 +149,11 @@ def made(folder: Path, **changes: Any) -> Config:
 
 
 def test_the_configuration_of_a_new_archive_is_read_back(tmp_path: Path) -> None:
-    config = made(tmp_path, ae_title='ODD"\\TITLE', port=104, tls=True, overrides=(("core-dumps", 'a "reason"', ""),))
+    config = made(
+        tmp_path, ae_title='ODD"\\TITLE', port=104, tls_port=2762, overrides=(("core-dumps", 'a "reason"', ""),)
+    )
     assert config.ae_titles == ('ODD"\\TITLE',)
-    assert config.listeners == (ListenerConfig("127.0.0.1", 104, True),)
+    assert config.listeners == (ListenerConfig("127.0.0.1", 104, False), ListenerConfig("127.0.0.1", 2762, True))
     assert config.key_source.value == str(tmp_path / "key")
     (override,) = config.overrides
     assert (override.risk, override.reason, override.device) == ("core-dumps", 'a "reason"', "")

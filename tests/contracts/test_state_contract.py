@@ -47,6 +47,12 @@ def test_devices_survive_and_are_listed_by_name(reopen):
     assert state.device("nobody") is None
 
 
+def test_a_decision_is_settled_once(reopen):
+    assert reopen().settle("authority", "first") == "first"
+    assert reopen().settle("authority", "second") == "first"
+    assert reopen().setting("authority") == "first"
+
+
 def test_putting_a_device_again_replaces_it(reopen):
     state = reopen()
     state.put_device(device(networks=("10.0.0.7", "10.0.0.8")))

@@ -14,6 +14,9 @@ from typing import Any
 
 import pytest
 from archives import device
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from objects import data_set, encoded, store, store_one, study_uid, uid, whole_study
 
 import leadglass.services
@@ -162,11 +165,22 @@ def test_a_use_case_takes_the_principal_first(kind: type, method: str) -> None:
     assert list(inspect.signature(getattr(kind, method)).parameters)[:2] == ["self", "principal"]
 
 
+def certificate_request() -> bytes:
+    """A PKCS#10 request as a device makes it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(key, hashes.SHA256())
+    return request.public_bytes(serialization.Encoding.PEM)
+
+
 async def called(archive: Archive, kind: type, method: str) -> bool:
     """Call a use case in a way that succeeds, in the archive of one study; False if its event rides elsewhere."""
     ways: dict[str, Any] = {
         "DeviceRegister.devices": lambda: archive.devices.devices(SYSTEM),
         "DeviceRegister.device": lambda: archive.devices.device(SYSTEM, "ct"),
+        "DeviceRegister.examine": lambda: archive.devices.examine(SYSTEM, device("mr")),
+        "Credentials.authority": lambda: archive.credentials.authority(SYSTEM),
+        "Credentials.issue": lambda: archive.credentials.issue(SYSTEM, device("mr")),
+        "Credentials.sign": lambda: archive.credentials.sign(SYSTEM, device("mr"), certificate_request()),
         "DeviceRegister.enrol": lambda: archive.devices.enrol(SYSTEM, device("mr")),
         "DeviceRegister.change": lambda: archive.devices.change(SYSTEM, device("ct", issuer="hospital")),
         "DeviceRegister.enable": lambda: archive.devices.enable(SYSTEM, "ct", enabled=False),

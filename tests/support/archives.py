@@ -42,12 +42,14 @@ def sink(name: str, port: int) -> Device:
     return device(name, listens=Endpoint("127.0.0.1", port, name.upper(), tls=False))
 
 
-def make(folder: Path, devices: Sequence[Device], port: int = 0) -> Home:
-    """A new archive below `folder` with `devices` enrolled, and the overrides that a test machine needs."""
+def make(folder: Path, devices: Sequence[Device], port: int = 0, *, tls: bool = False) -> Home:
+    """A new archive below `folder` with `devices` enrolled, and the overrides that a test machine needs. With `tls` it
+    has a second listener, for TLS."""
     home = Home(folder / "archive")
     risks = [("running-as-root", "test", ""), ("no-recovery-kit", "test", "")]
     risks += [("plain-retrieve", "test", item.name) for item in devices]
-    make_archive(home, Plan(folder / "key" / "master.key", port=port or free_port(), overrides=tuple(risks)))
+    ports = {"port": port or free_port(), "tls_port": free_port() if tls else 0}
+    make_archive(home, Plan(folder / "key" / "master.key", overrides=tuple(risks), **ports))
     with opened(home) as archive:
         for item in devices:
             archive.devices.enrol(operator(), item)
@@ -68,6 +70,7 @@ class Server:
 
     home: Home
     port: int
+    tls_port: int
     process: subprocess.Popen[str]
 
     def kill_worker(self) -> None:
@@ -88,7 +91,9 @@ class Server:
 @contextlib.contextmanager
 def served(home: Home) -> Iterator[Server]:
     """Serve the archive until the end of the block; it is ready when this yields."""
-    port = read_config(home.config).listeners[0].port
+    listeners = read_config(home.config).listeners
+    port = listeners[0].port
+    tls_port = next((item.port for item in listeners if item.tls), 0)
     log = (home.root.parent / "serve.log").open("a+")
     process = subprocess.Popen(
         [sys.executable, "-m", "leadglass.app", "serve", "--home", str(home.root)],
@@ -103,7 +108,7 @@ def served(home: Home) -> Iterator[Server]:
         if "Listening" not in line:
             log.seek(0)
             raise AssertionError(f"the archive did not start: {line} {log.read()[-2000:]}")
-        yield Server(home, port, process)
+        yield Server(home, port, tls_port, process)
     finally:
         process.terminate()
         try:

@@ -43,12 +43,13 @@ def init(
     key_file: Annotated[Path | None, typer.Option(help="Where the new master key goes; outside the archive.")] = None,
     title: Annotated[str, typer.Option(help="The archive's AE title.")] = "LEADGLASS",
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port to listen on.")] = 11112,
+    port: Annotated[int, typer.Option(help="The port for plain DICOM; 0 for none.", min=0, max=65535)] = 11112,
+    tls_port: Annotated[int, typer.Option(help="The port for DICOM over TLS; 0 for none.", min=0, max=65535)] = 2762,
 ) -> None:
     """Make a new, empty archive with keys of its own."""
     place = home_of(home)
     key = key_file or place.root.parent / f"{place.root.name}-key" / "master.key"
-    make_archive(place, Plan(key, title, host, port))
+    make_archive(place, Plan(key, title, host, port, tls_port))
     say(f"Made the archive [bold]{place.root}[/], its master key is in [bold]{key}[/].")
     say("Next: export and test a recovery kit, and keep it where a fire in this room does not reach it:")
     say(f"  leadglass keys export --home {place.root} KIT.txt")
