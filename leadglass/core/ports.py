@@ -7,7 +7,7 @@ several threads.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -15,7 +15,7 @@ from typing import Protocol
 from leadglass.core.device import Device
 from leadglass.core.events import JournalEvent
 from leadglass.core.identity import InstanceIdentity, KeyScope
-from leadglass.core.query import FindPage, Query, Selection
+from leadglass.core.query import FindPage, Query, Selection, never
 from leadglass.core.records import (
     CheckedRecord,
     Damage,
@@ -200,8 +200,12 @@ class Catalog(Protocol):
         """All versions, the served one first."""
         ...
 
-    def find(self, query: Query) -> FindPage:
-        """Entities that match, with every requested return key that is supported; trash left out."""
+    def find(self, query: Query, stopped: Callable[[], bool] = never) -> FindPage:
+        """Entities that match, with every requested return key that is supported; trash left out.
+
+        Times carry Timezone Offset From UTC where their zone is known. `stopped` is asked now and then: once it is
+        true the search ends with what it has, cut short.
+        """
         ...
 
     def select(self, selection: Selection) -> list[StoredInstance]:

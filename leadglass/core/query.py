@@ -48,9 +48,14 @@ class Selection:
     sop_instance_uids: tuple[str, ...] = ()
 
 
+def never() -> bool:
+    """What a search that nobody can stop asks."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class FindPage:
-    """Answers in a stable order, and whether the limit cut them short."""
+    """Answers in a stable order, and whether the limit, or who asked, cut them short."""
 
     matches: list[AttributeSet] = field(default_factory=list)
     truncated: bool = False

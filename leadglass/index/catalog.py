@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.ports import AddOutcome
-from leadglass.core.query import FindPage, Query, Selection
+from leadglass.core.query import FindPage, Query, Selection, never
 from leadglass.core.records import InstanceEntry, ReplayMark, StoredInstance
 from leadglass.index.catalog_reader import CatalogReader
 from leadglass.index.catalog_schema import CATALOG, DERIVED_TABLES
@@ -48,9 +48,9 @@ class SqliteCatalog:
         """All versions, the served one first."""
         return self._reader.versions(sop_instance_uid)
 
-    def find(self, query: Query) -> FindPage:
+    def find(self, query: Query, stopped: Callable[[], bool] = never) -> FindPage:
         """Entities that match `query`, in order of arrival."""
-        return self._finder.find(query)
+        return self._finder.find(query, stopped)
 
     def select(self, selection: Selection) -> list[StoredInstance]:
         """The served instances of a selection, in order of study, series, instance number."""

@@ -18,7 +18,8 @@ class Entity:
     """Attributes of one entity. `columns` holds what the catalog's columns say; they go before the blob.
 
     With a `timezone` (request's (0008,0201)) dates and times that belong together are told in that zone, as far as
-    the object says which zone its own are in (PS3.4 C.2.1.2, timezone query adjustment).
+    the object says which zone its own are in (PS3.4 C.2.1.2, timezone query adjustment). `zone` is the one they are
+    told in: the request's, else the object's own, else empty.
     """
 
     def __init__(
@@ -32,7 +33,10 @@ class Entity:
         self._decoded: dict[int, Attribute | None] = dict(columns)
         declared = values.get(index_keys.SPECIFIC_CHARACTER_SET)
         self._sets, _warning = parse_specific_character_set(declared.raw if declared else None, assumed)
-        self._shift = self._zone_shift(timezone) if timezone else None
+        own = self._own_zone()
+        asked, known = moments.offset_minutes(timezone), moments.offset_minutes(own)
+        self._shift = None if asked is None or known is None else asked - known
+        self.zone = "" if known is None else own if asked is None else timezone.strip(" \0")
 
     @classmethod
     def of_blob(cls, blob: bytes, columns: Mapping[int, Attribute], timezone: str = "") -> Entity:
@@ -67,11 +71,9 @@ class Entity:
         except LeadglassError:
             return None  # an unreadable value neither matches nor is told; the object itself keeps it
 
-    def _zone_shift(self, timezone: str) -> int | None:
-        asked = moments.offset_minutes(timezone)
-        own_text = self._plain(index_keys.TIMEZONE_OFFSET)
-        own = moments.offset_minutes(str(own_text.values[0])) if own_text and own_text.values else None
-        return None if asked is None or own is None else asked - own
+    def _own_zone(self) -> str:
+        found = self._plain(index_keys.TIMEZONE_OFFSET) if index_keys.TIMEZONE_OFFSET in self._values else None
+        return str(found.values[0]).strip(" \0") if found and found.values else ""
 
     def _shifted(self, tag: int, found: Attribute) -> Attribute:
         assert self._shift is not None

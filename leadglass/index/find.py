@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from leadglass.core.attributes import Attribute, AttributeSet
-from leadglass.core.query import FindPage, Query
+from leadglass.core.query import FindPage, Query, never
 from leadglass.dicom import index_keys
 from leadglass.dicom.dictionary import vr_of
 from leadglass.index import moments, plan, related
@@ -43,6 +43,7 @@ _ROWS_FROM: Final = (
     "JOIN patients p ON p.id = s.patient",
 )
 _WIDTHS: Final = (4, 3, 3, 4)
+_MOMENTS: Final = frozenset({"DA", "DT", "TM"})
 
 
 def supported_depth(tag: int, depth: int) -> int | None:
@@ -70,6 +71,11 @@ class _Candidate:
             self._computed[tag] = computation(self._engine, pk)
         return self._computed[tag]
 
+    def zone(self, levels: set[int]) -> str:
+        """The zone that moments of these levels are told in; empty if it is not known or not one for all of them."""
+        zones = {self._entities[level][1].zone for level in levels}
+        return zones.pop() if len(zones) == 1 else ""
+
 
 class Finder:
     """Answers queries over one catalog. May be used by several threads."""
@@ -78,7 +84,7 @@ class Finder:
         self._engine = engine
         self._salt = salt
 
-    def find(self, query: Query) -> FindPage:
+    def find(self, query: Query, stopped: Callable[[], bool] = never) -> FindPage:
         """core.ports.Catalog.find. INVALID_QUERY if a key cannot be understood."""
         depth = plan.DEPTH[query.level]
         asked = {tag: level for tag in sorted(query.keys) if (level := supported_depth(tag, depth)) is not None}
@@ -86,6 +92,8 @@ class Finder:
         page = FindPage()
         skip = query.offset
         for candidate in self._candidates(query):
+            if stopped():
+                return FindPage(page.matches, True)
             if not matches(candidate):
                 continue
             if skip > 0:
@@ -177,4 +185,7 @@ def _answer(query: Query, asked: dict[int, int], candidate: _Candidate) -> Attri
     for tag, level in asked.items():
         found = candidate.attribute(level, tag)
         answer[tag] = Attribute(vr_of(tag)) if found is None else project(query.keys[tag], found)
+    moments_of = {asked[tag] for tag, told in answer.items() if asked[tag] and told.vr in _MOMENTS and told.values}
+    if zone := candidate.zone(moments_of):  # PS3.4 C.4.1.1.3.2; a date of birth has no zone
+        answer[index_keys.TIMEZONE_OFFSET] = Attribute("SH", (zone,))
     return answer

@@ -20,6 +20,16 @@ def propose(wanted: Iterable[tuple[str, Sequence[str]]]) -> list[tuple[ProposedC
     return [_numbered(pairs[start : start + MAX_PRESENTATION_CONTEXTS]) for start in starts]
 
 
+def propose_whole(groups: Iterable[Sequence[tuple[str, Sequence[str]]]]) -> list[tuple[ProposedContext, ...]]:
+    """The same for groups of pairs, none of which is divided between associations unless it is above 128 itself."""
+    batches: list[list[tuple[str, Sequence[str]]]] = [[]]
+    for group in groups:
+        if len(batches[-1]) + len(group) > MAX_PRESENTATION_CONTEXTS:
+            batches.append([])
+        batches[-1].extend(group)
+    return [contexts for batch in batches for contexts in propose(batch)]
+
+
 def propose_one(wanted: Iterable[tuple[str, Sequence[str]]]) -> tuple[ProposedContext, ...]:
     """The same for a single association; USAGE if more than 128 contexts, or none, are wanted."""
     batches = propose(wanted)

@@ -29,7 +29,6 @@ _OPERATIONS: Mapping[tuple[CommandField, str], Callable[[Peer, int, Command], Op
 }
 
 
-TOO_MANY = (2, 3, 2)  # rejected transient, by the presentation provider: local limit exceeded (PS3.8 table 9-21)
 PASSCODE_IDENTITY = 2  # user identity type: user name and passcode (PS3.7 D.3.3.7)
 
 
@@ -54,12 +53,6 @@ class AssociationHandler:
             conn.reject(decision.result, decision.source, decision.reason)
             return
         device = decision.device
-        if self._doorway.running[device.name] >= device.max_associations:
-            self._doorway.counters.refused += 1
-            self._doorway.admission.note_end(conn.peer_address, device.name, "too many associations of the device")
-            conn.reject(*TOO_MANY)
-            return
-        self._doorway.running[device.name] += 1
         self._admitted = decision
         self._doorway.counters.associations += 1
         self._peer = Peer(conn, device, decision.principal, self._doorway, request.called_ae)
@@ -102,8 +95,6 @@ class AssociationHandler:
             self._operation.closed()
         if self._admitted is not None:
             self._doorway.admission.left(self._admitted)
-        if self._admitted is not None:
-            self._doorway.running[self._admitted.device.name] -= 1
         if reason is CloseReason.TLS_FAILED:
             self._doorway.admission.note_tls_failed(conn.peer_address, conn.close_detail)
         elif reason not in (CloseReason.RELEASED, CloseReason.REJECTED):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 
 from leadglass.core.device import Device
@@ -38,7 +37,6 @@ class Doorway:
     sender: Sender
     journal: Journal
     counters: Counters = field(default_factory=Counters)
-    running: Counter[str] = field(default_factory=Counter)  # associations by the name of their device
 
     def destination(self, principal: Principal, title: str) -> Device:
         """Where a C-MOVE goes; see Admission.destination."""

@@ -8,6 +8,7 @@ from leadglass.core.errors import LeadglassError
 from leadglass.core.query import FindPage
 from leadglass.scp.identifier_operation import IdentifierOperation
 from leadglass.scp.identifiers import FindRequest, answer_bytes, find_request, unsupported
+from leadglass.scp.negotiation import combines_date_time
 from leadglass.scp.statuses import QUERY, comment_of, status_of
 from leadglass.wire.dimse import status
 from leadglass.wire.dimse.commands import c_find_rsp
@@ -20,7 +21,7 @@ class FindOperation(IdentifierOperation):
 
     def closed(self) -> None:
         """Nobody listens any more."""
-        self._cancelled = True
+        self.cancel()
 
     async def run(self) -> None:
         """Look for what the identifier asks, and answer."""
@@ -32,9 +33,11 @@ class FindOperation(IdentifierOperation):
             self.finished = True
 
     async def _answer(self) -> None:
-        syntax, device = self._context.transfer_syntax, self._peer.device
-        request = find_request(self.identifier(), self._context.abstract_syntax, syntax, device)
-        page = await self._peer.doorway.find.find(self._peer.principal, request.query)
+        peer, model = self._peer, self._context.abstract_syntax
+        combined = combines_date_time(peer.conn.request, model)
+        syntax = self._context.transfer_syntax
+        request = find_request(self.identifier(), model, syntax, peer.device, combined_datetime=combined)
+        page = await peer.doorway.find.find(peer.principal, request.query, lambda: self._cancelled)
         await self._send_pending(page, request)
         if self._cancelled:
             self._finish(status.CANCEL)

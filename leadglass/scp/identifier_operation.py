@@ -21,7 +21,7 @@ class IdentifierOperation(ABC):
         self._command = command
         self._gathered = bytearray()
         self._too_long = False
-        self._cancelled = False
+        self._cancelling: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._task: asyncio.Task[None] | None = None
 
     def data(self, data: memoryview, last: bool) -> None:
@@ -35,7 +35,12 @@ class IdentifierOperation(ABC):
 
     def cancel(self) -> None:
         """Nothing further begins; the final response says so."""
-        self._cancelled = True
+        if not self._cancelling.done():
+            self._cancelling.set_result(None)
+
+    @property
+    def _cancelled(self) -> bool:
+        return self._cancelling.done()
 
     def identifier(self) -> bytes:
         """The whole identifier; UNPARSABLE if it was too long."""

@@ -47,12 +47,17 @@ class FindRequest:
     asked: frozenset[int]
 
 
-def find_request(data: bytes, sop_class: str, transfer_syntax: str, device: Device) -> FindRequest:
-    """Read a C-FIND identifier. INVALID_QUERY if it does not fit the SOP class, UNPARSABLE if it is no data set."""
+def find_request(
+    data: bytes, sop_class: str, transfer_syntax: str, device: Device, *, combined_datetime: bool = False
+) -> FindRequest:
+    """Read a C-FIND identifier. INVALID_QUERY if it does not fit the SOP class, UNPARSABLE if it is no data set.
+
+    `combined_datetime` as both sides negotiated it.
+    """
     attributes = read_attributes(data, transfer_syntax, device.character_set)
     level = _level(attributes, sop_class)
     keys = {tag: value for tag, value in attributes.items() if tag not in _CONTROL and tag & 0xFFFF}
-    query = Query(level, keys, device.query_limit, 0, _single(attributes, TIMEZONE))
+    query = Query(level, keys, device.query_limit, 0, _single(attributes, TIMEZONE), combined_datetime)
     declared = _texts(attributes, SPECIFIC_CHARACTER_SET)
     preferred = tuple(dict.fromkeys(("\\".join(declared) if declared else "", device.character_set, UTF_8)))
     return FindRequest(query, preferred, frozenset(keys))

@@ -31,11 +31,17 @@ SERVICE_RIGHTS: Mapping[str, Right] = {
     uids.PATIENT_ROOT_GET: Right.RETRIEVE,
     uids.STUDY_ROOT_GET: Right.RETRIEVE,
 }
-RELATIONAL = 1  # first byte of the FIND, MOVE and GET extended negotiation (PS3.4 C.5.1.1)
+QUERY_SYNTAXES = (uids.EXPLICIT_VR_LE, uids.IMPLICIT_VR_LE, uids.DEFLATED_EXPLICIT_VR_LE, uids.EXPLICIT_VR_BE)
+
+# Service class application information (PS3.4 tables C.5-1, C.5-2 and B.3-1), what this archive does of each byte.
+_FIND_AGREED = b"\1\1\0\1\0"  # relational, combined date-time, no fuzzy names, time zones, no enhanced conversion
+_RETRIEVE_AGREED = b"\1\0"  # relational, no enhanced conversion
+_STORAGE_AGREED = b"\2\0\3\0\0\0"  # every attribute kept (level 2), signatures kept bit by bit (3), nothing coerced
+_DATE_TIME = 1  # place of the byte on combined date-time matching
 
 
 def answer(request: AssociateRQ, device: Device, principal: Principal) -> AssociateAC:
-    """The A-ASSOCIATE-AC: a result per context, roles granted, window (1, 1), relational queries agreed to."""
+    """The A-ASSOCIATE-AC: a result per context, roles granted, window (1, 1), what is done of the extensions."""
     roles = _roles(request, principal)
     getter = {role.sop_class for role in roles if role.scp}
     user = UserInformation(
@@ -44,7 +50,7 @@ def answer(request: AssociateRQ, device: Device, principal: Principal) -> Associ
         implementation_version_name=uids.IMPLEMENTATION_VERSION_NAME,
         roles=roles,
         asynchronous=AsynchronousWindow(1, 1) if request.user.asynchronous is not None else None,
-        extended=_extended(request),
+        extended=_extended(request, device),
         identity_response=_identity_response(request),
     )
     results = tuple(_result(item, device, principal, item.abstract_syntax in getter) for item in request.contexts)
@@ -57,7 +63,7 @@ def _result(context: ProposedContext, device: Device, principal: Principal, rece
         return ContextResult(context.id, ContextReason.ABSTRACT_SYNTAX_NOT_SUPPORTED)
     if not principal.may(needed) and not (receives and principal.may(Right.RETRIEVE)):
         return ContextResult(context.id, ContextReason.USER_REJECTION)
-    allowed = device.transfer_syntaxes if needed is Right.STORE else ()
+    allowed = device.transfer_syntaxes if needed is Right.STORE else QUERY_SYNTAXES
     syntax = choose(context.transfer_syntaxes, allowed)
     if syntax is None:
         return ContextResult(context.id, ContextReason.TRANSFER_SYNTAXES_NOT_SUPPORTED)
@@ -84,13 +90,24 @@ def _roles(request: AssociateRQ, principal: Principal) -> tuple[RoleSelection, .
     return tuple(granted)
 
 
-def _extended(request: AssociateRQ) -> tuple[ExtendedNegotiation, ...]:
-    """Relational queries are always possible; what else was asked for (fuzzy matching, ...) is answered with 0."""
+def combines_date_time(request: AssociateRQ | None, sop_class: str) -> bool:
+    """Whether a date and its time in a C-FIND of `sop_class` are one range: asked for, and so agreed to."""
+    extended = request.user.extended if request is not None else ()
+    asked = (item.information for item in extended if item.sop_class == sop_class)
+    return any(information[_DATE_TIME : _DATE_TIME + 1] == b"\1" for information in asked)
+
+
+def _extended(request: AssociateRQ, device: Device) -> tuple[ExtendedNegotiation, ...]:
+    """Of what was asked for, what is done; bytes that no standard knows are answered with 0."""
     answers = []
     for item in request.user.extended:
-        if item.sop_class in SERVICE_RIGHTS and item.information:
-            agreed = bytes([RELATIONAL if item.information[0] else 0]) + bytes(len(item.information) - 1)
-            answers.append(ExtendedNegotiation(item.sop_class, agreed))
+        needed = _right_for(item.sop_class, device)
+        if needed is Right.STORE:
+            answers.append(ExtendedNegotiation(item.sop_class, _STORAGE_AGREED))
+        elif needed in (Right.FIND, Right.RETRIEVE) and item.information:
+            done = _FIND_AGREED if needed is Right.FIND else _RETRIEVE_AGREED
+            pairs = zip(item.information, done.ljust(len(item.information), b"\0"), strict=False)
+            answers.append(ExtendedNegotiation(item.sop_class, bytes(asked == 1 and can for asked, can in pairs)))
     return tuple(answers)
 
 

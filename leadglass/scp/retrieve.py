@@ -20,6 +20,7 @@ from leadglass.scp.statuses import RETRIEVE, comment_of, status_of
 from leadglass.wire.dimse import status
 from leadglass.wire.dimse.commands import Command, c_get_rsp, c_move_rsp
 
+CANCEL_PATIENCE = 3.0  # seconds; then a destination that is connecting, or takes no more, is left
 PENDING_AT_MOST_EVERY = 0.5  # seconds: an answer per image would cost as much as a small image
 
 
@@ -27,6 +28,7 @@ class RetrieveOperation(IdentifierOperation):
     """One C-GET or C-MOVE request, from its command to its final response."""
 
     response: ClassVar[Callable[..., Command]]  # builds the service's response
+    cancel_patience: ClassVar[float | None]  # seconds that a sub-operation may still take after C-CANCEL
 
     def __init__(self, peer: Peer, context_id: int, command: Command) -> None:
         super().__init__(peer, context_id, command)
@@ -34,7 +36,7 @@ class RetrieveOperation(IdentifierOperation):
 
     def closed(self) -> None:
         """Nobody listens any more: stop sending, to other destinations too."""
-        self._cancelled = True
+        self.cancel()
         if self._task is not None:
             self._task.cancel()
 
@@ -90,7 +92,7 @@ class RetrieveOperation(IdentifierOperation):
         waiting = dict.fromkeys(stored.identity.sop_instance_uid for stored in instances)
         try:
             async with aclosing(self.sub_operations(instances, source)) as results:  # type: ignore[type-var]
-                async for result in results:
+                while (result := await self._next(results)) is not None:
                     self._tally.count(result.sop_instance_uid, result.status)
                     waiting.pop(result.sop_instance_uid, None)
                     if self._cancelled:
@@ -105,6 +107,18 @@ class RetrieveOperation(IdentifierOperation):
         finally:
             ticker.cancel()
         return ""
+
+    async def _next(self, results: AsyncIterator[SubOperation]) -> SubOperation | None:
+        """The next result; None after the last, or when what a C-CANCEL met does not end in `cancel_patience`."""
+        step = asyncio.ensure_future(anext(results, None))
+        try:
+            await asyncio.wait((step, self._cancelling), return_when=asyncio.FIRST_COMPLETED)
+            if not step.done():
+                await asyncio.wait((step,), timeout=self.cancel_patience)
+            return step.result() if step.done() else None
+        finally:
+            if step.cancel():
+                await asyncio.gather(step, return_exceptions=True)
 
     async def _tick(self) -> None:
         """A pending answer at least every PENDING_INTERVAL_SECONDS, also while a destination connects."""
@@ -143,6 +157,7 @@ class GetOperation(RetrieveOperation):
     """C-GET: the images come back over the same association."""
 
     response = staticmethod(c_get_rsp)
+    cancel_patience = None  # half a message on the peer's own association cannot be taken back
 
     def __init__(self, peer: Peer, context_id: int, command: Command) -> None:
         super().__init__(peer, context_id, command)
@@ -169,6 +184,7 @@ class MoveOperation(RetrieveOperation):
     """C-MOVE: the images go to an enrolled device."""
 
     response = staticmethod(c_move_rsp)
+    cancel_patience = CANCEL_PATIENCE
 
     def check(self) -> None:
         """UNKNOWN_DESTINATION or NOT_AUTHORISED before anything is read."""

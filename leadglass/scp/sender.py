@@ -1,7 +1,8 @@
 """Sending to an enrolled device (core.ports.Sender): C-STORE as SCU, for C-MOVE and forwarding.
 
 The stored syntax, Explicit LE and Implicit LE are offered in contexts of their own, so that the sender chooses per
-instance; over several associations, one after the other, if more than 128 contexts are needed.
+instance; over several associations, one after the other, if more than 128 contexts are needed. All contexts of a SOP
+class are in one of them.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from leadglass.core.ports import OutgoingSource, SubOperation
 from leadglass.core.records import StoredInstance
 from leadglass.dicom import uids
 from leadglass.net.dialer import DialOptions
-from leadglass.net.proposals import association_request, propose
+from leadglass.net.proposals import association_request, propose_whole
 from leadglass.net.requestor import Requestor, dial
 from leadglass.scp.statuses import RETRIEVE, status_of
 from leadglass.wire.dimse import status
@@ -24,13 +25,13 @@ from leadglass.wire.ul.pdu import ProposedContext
 ContextFor = Callable[[Device], ssl.SSLContext | None]
 
 
-def offered(instances: Sequence[StoredInstance]) -> list[tuple[str, tuple[str, ...]]]:
-    """(SOP class, one transfer syntax) pairs for `instances`: as stored, Explicit LE, Implicit LE."""
-    pairs: dict[tuple[str, tuple[str, ...]], None] = {}
+def offered(instances: Sequence[StoredInstance]) -> list[list[tuple[str, tuple[str, ...]]]]:
+    """(SOP class, one transfer syntax) pairs for `instances`, by class: as stored, Explicit LE, Implicit LE."""
+    syntaxes: dict[str, dict[str, None]] = {}
     for stored in instances:
-        for syntax in (stored.transfer_syntax_uid, uids.EXPLICIT_VR_LE, uids.IMPLICIT_VR_LE):
-            pairs[(stored.identity.sop_class_uid, (syntax,))] = None
-    return list(pairs)
+        of_class = syntaxes.setdefault(stored.identity.sop_class_uid, {})
+        of_class |= dict.fromkeys((stored.transfer_syntax_uid, uids.EXPLICIT_VR_LE, uids.IMPLICIT_VR_LE))
+    return [[(sop_class, (syntax,)) for syntax in of_class] for sop_class, of_class in syntaxes.items()]
 
 
 class DeviceSender:
@@ -54,11 +55,9 @@ class DeviceSender:
         if endpoint is None:
             raise LeadglassError(ErrorCode.DESTINATION_UNREACHABLE, "The device has no address to send to.")
         origin = (originator, originator_message_id) if originator else None
-        waiting = list(instances)
-        for contexts in propose(offered(instances)):
+        for contexts in propose_whole(offered(instances)):
             classes = {context.abstract_syntax for context in contexts}
-            batch = [stored for stored in waiting if stored.identity.sop_class_uid in classes]
-            waiting = [stored for stored in waiting if stored.identity.sop_class_uid not in classes]
+            batch = [stored for stored in instances if stored.identity.sop_class_uid in classes]
             peer = await self._dial(destination, endpoint, contexts)
             try:
                 for stored in batch:

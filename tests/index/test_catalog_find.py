@@ -151,6 +151,33 @@ def test_zones_move_dates_and_times_into_the_requests(catalog):
     assert answers(catalog, Level.STUDY, "StudyInstanceUID", StudyDate="20240101") == [("1",), ("3",)]
 
 
+@pytest.mark.parametrize(("asked", "told"), [("", ["+0000", "+0100", ""]), ("-0330", ["-0330", "-0330", ""])])
+def test_the_zone_of_times_is_told_where_it_is_known(catalog, asked, told):
+    catalog.add(
+        [
+            entry("1", study="1", StudyTime="233000", TimezoneOffsetFromUTC="+0000"),
+            entry("2", study="2", StudyTime="003000", TimezoneOffsetFromUTC="+0100", offset=2),
+            entry("3", study="3", StudyTime="233000", offset=3),
+        ],
+        [],
+    )
+    zone = tag_of("TimezoneOffsetFromUTC")
+    page = catalog.find(Query(Level.STUDY, keys_of("StudyInstanceUID StudyTime"), timezone=asked))
+    assert ["\\".join(match.get(zone, Attribute("SH")).values) for match in page.matches] == told
+    page = catalog.find(Query(Level.STUDY, keys_of("StudyInstanceUID StudyDate"), timezone=asked))
+    assert all(zone not in match for match in page.matches)  # nothing was told that has a zone
+
+
+def test_a_search_ends_when_it_is_stopped(catalog):
+    catalog.add([entry(f"1.{n}", offset=n) for n in range(1, 60)], [])
+    words = iter([False] * 10 + [True] * 1000)
+    page = catalog.find(Query(Level.IMAGE, keys_of("SOPInstanceUID")), lambda: next(words))
+    assert (len(page.matches), page.truncated) == (10, True)
+    words = iter([False] * 10 + [True])  # asked for each row that is looked at, not only for those that match
+    page = catalog.find(Query(Level.IMAGE, keys_of(ImageComments="none")), lambda: next(words))
+    assert (page.matches, page.truncated) == ([], True)
+
+
 def test_a_combined_range_only_where_it_was_negotiated(hospital):
     keys = {"StudyDate": "20240101-20240301", "StudyTime": "0700-0900"}
     assert answers(hospital, Level.STUDY, "StudyInstanceUID", **keys) == [("1",)]

@@ -17,7 +17,7 @@ from pynetdicom.dsutils import decode, encode
 
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.dicom import uids
-from leadglass.net.proposals import association_request, each_syntax, propose, propose_one
+from leadglass.net.proposals import association_request, each_syntax, propose, propose_one, propose_whole
 from leadglass.net.requestor import Requestor, Response, dial
 from leadglass.wire.dimse import status
 from leadglass.wire.dimse.commands import Command, n_action_rq
@@ -481,6 +481,16 @@ def test_more_than_128_contexts_take_several_associations() -> None:
     for wanted in (pairs, []):
         with pytest.raises(LeadglassError):
             propose_one(wanted)
+
+
+def test_contexts_of_one_group_are_in_one_association():
+    groups = [[(f"1.{number}", (f"1.2.{syntax}",)) for syntax in range(3)] for number in range(90)]
+    batches = propose_whole(groups)
+    assert [len(batch) for batch in batches] == [126, 126, 18]
+    homes = {context.abstract_syntax: number for number, batch in enumerate(batches) for context in batch}
+    assert all(homes[c.abstract_syntax] == number for number, batch in enumerate(batches) for c in batch)
+    assert propose_whole([]) == []
+    assert [len(batch) for batch in propose_whole([[(f"1.{n}", ("1.2",)) for n in range(200)]])] == [128, 72]
 
 
 def test_roles_are_asked_for_once_per_class() -> None:

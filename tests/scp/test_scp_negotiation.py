@@ -6,7 +6,7 @@ from leadglass.core.device import Device
 from leadglass.core.principal import Principal, PrincipalKind, Right
 from leadglass.dicom import uids
 from leadglass.dicom.sop_classes import STORAGE_SOP_CLASSES
-from leadglass.scp.negotiation import SERVICE_RIGHTS, answer
+from leadglass.scp.negotiation import SERVICE_RIGHTS, answer, combines_date_time
 from leadglass.wire.ul.pdu import (
     AssociateRQ,
     AsynchronousWindow,
@@ -124,11 +124,43 @@ def test_nobody_becomes_scp_of_a_query_service():
     assert accepted.user.roles == (RoleSelection(uids.STUDY_ROOT_FIND, scu=True, scp=False),)
 
 
-@pytest.mark.parametrize(("asked", "agreed"), [(b"\1", b"\1"), (b"\0", b"\0"), (b"\1\1\1\1\1", b"\1\0\0\0\0")])
-def test_relational_queries_are_agreed_to_and_nothing_else(asked, agreed):
-    extended = (ExtendedNegotiation(uids.STUDY_ROOT_FIND, asked), ExtendedNegotiation(CT, b"\2\0\0"))
-    accepted = negotiated((uids.STUDY_ROOT_FIND, (uids.IMPLICIT_VR_LE,)), extended=extended)
-    assert accepted.user.extended == (ExtendedNegotiation(uids.STUDY_ROOT_FIND, agreed),)
+@pytest.mark.parametrize(
+    ("sop_class", "asked", "agreed"),
+    [
+        (uids.STUDY_ROOT_FIND, b"\1", b"\1"),
+        (uids.STUDY_ROOT_FIND, b"\0", b"\0"),
+        (uids.PATIENT_ROOT_FIND, b"\1\1\1\1\1\1", b"\1\1\0\1\0\0"),
+        (uids.STUDY_ROOT_FIND, b"\0\1\0", b"\0\1\0"),
+        (uids.STUDY_ROOT_FIND, b"\2\377\1", b"\0\0\0"),
+        (uids.STUDY_ROOT_MOVE, b"\1\1", b"\1\0"),
+        (uids.PATIENT_ROOT_GET, b"\1", b"\1"),
+        (CT, b"\2\0\0", b"\2\0\3\0\0\0"),
+    ],
+)
+def test_of_the_extensions_what_is_done_is_agreed_to(sop_class, asked, agreed):
+    """Relational queries, combined date-time, zones; every attribute of an object kept, its signatures too."""
+    accepted = negotiated((sop_class, (uids.IMPLICIT_VR_LE,)), extended=(ExtendedNegotiation(sop_class, asked),))
+    assert accepted.user.extended == (ExtendedNegotiation(sop_class, agreed),)
+
+
+def test_extensions_of_unknown_classes_and_of_echo_are_not_answered():
+    extended = (ExtendedNegotiation("1.2.3.4", b"\1"), ExtendedNegotiation(uids.VERIFICATION, b"\1"))
+    assert negotiated((uids.VERIFICATION, (uids.IMPLICIT_VR_LE,)), extended=extended).user.extended == ()
+
+
+def test_combined_date_time_holds_for_the_class_that_asked():
+    user = UserInformation(16384, "1.2.3", extended=(ExtendedNegotiation(uids.STUDY_ROOT_FIND, b"\0\1"),))
+    asked = AssociateRQ("ARCHIVE", "CT", (), user)
+    assert combines_date_time(asked, uids.STUDY_ROOT_FIND)
+    assert not combines_date_time(asked, uids.PATIENT_ROOT_FIND)
+    assert not combines_date_time(None, uids.STUDY_ROOT_FIND)
+
+
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.4.70", "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.5"])
+def test_queries_have_no_compressed_syntax(syntax):
+    assert results((uids.STUDY_ROOT_FIND, (syntax,)))[0][0] == NO_SYNTAX
+    taken = results((uids.STUDY_ROOT_FIND, (syntax, uids.DEFLATED_EXPLICIT_VR_LE)))
+    assert taken == [(ACCEPTED, uids.DEFLATED_EXPLICIT_VR_LE)]
 
 
 def test_window_and_identity_are_answered_only_if_asked():

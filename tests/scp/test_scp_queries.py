@@ -1,12 +1,15 @@
 """Queries over the wire: hostile keys (B5), one PatientID twice (B6), limits that are told, and C-CANCEL."""
 
 import contextlib
+from dataclasses import replace
 
 import pytest
 
 from leadglass.core.attributes import Attribute
 from leadglass.dicom import uids
 from leadglass.dicom.values import read_attributes
+from leadglass.net.requestor import dial
+from leadglass.wire.ul.pdu import ExtendedNegotiation
 
 STUDY, SERIES, INSTANCE, NAME, PATIENT_ID = 0x0020000D, 0x0020000E, 0x00080018, 0x00100010, 0x00100020
 DATE = 0x00080020
@@ -128,3 +131,20 @@ async def test_answers_say_where_to_retrieve(door):
         read = read_attributes(answer.data, uids.EXPLICIT_VR_LE)
         assert read[0x00080054].values == ("LEADGLASS",)
         assert read[NAME].values == ("Doe^Jane",)
+
+
+@pytest.mark.parametrize(("asked", "found"), [(b"", 0), (b"\1", 0), (b"\1\1", 1)])
+async def test_a_combined_date_time_range_as_it_was_negotiated(door, asked, found):
+    """From 10 o'clock of the one day to 9 o'clock of the next holds 08:00 of the next only as one range."""
+    day, time = door.el(DATE, "DA", b"20240302"), door.el(0x00080030, "TM", b"0800")
+    image = door.Image(patient_id=f"RANGE{len(asked)}")
+    async with door.caller() as caller:
+        assert (await caller.store(image, day + time + image.data())).status == 0
+    request = door.request()
+    if asked:
+        extended = (ExtendedNegotiation(uids.STUDY_ROOT_FIND, asked),)
+        request = replace(request, user=replace(request.user, extended=extended))
+    peer = await dial("127.0.0.1", door.server.port, request)
+    keys = key(DATE, "DA", "20240301-20240302") | key(0x00080030, "TM", "1000-0900") | key(STUDY, "UI", image.study)
+    assert len(await door.Caller(peer).matches("STUDY", keys)) == found
+    await peer.release()
