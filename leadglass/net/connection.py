@@ -83,6 +83,8 @@ class Connection(asyncio.BufferedProtocol):
         self._writable: asyncio.Future[None] | None = None
         self._stalled_at: float | None = None
         self._over: asyncio.Future[None] = self._loop.create_future()
+        self._streaming = False  # half a message is sent
+        self._held: list[tuple[int, Command, bytes | None]] = []  # messages that wait for its end
         self._outstanding = 0  # requests of the peer not answered for good
         self._inside_message = False
         self._draining = False
@@ -109,6 +111,11 @@ class Connection(asyncio.BufferedProtocol):
     def max_send_pdu(self) -> int:
         """The longest P-DATA-TF the peer takes."""
         return self._association.max_send_pdu
+
+    @property
+    def sending(self) -> bool:
+        """Whether half a message is sent: what `send_message` is given now goes out behind it."""
+        return self._streaming
 
     @property
     def busy(self) -> bool:
@@ -145,10 +152,14 @@ class Connection(asyncio.BufferedProtocol):
         self._end(CloseReason.REJECTED)
 
     def send_message(self, context_id: int, command: Command, data_set: bytes | None = None) -> None:
-        """Send a whole message in one go. UNAVAILABLE when the association is over.
+        """Send a whole message in one go, or behind the one that is being streamed: fragments of two messages never
+        mix (PS3.8 annex E). UNAVAILABLE when the association is over.
 
         Who sends many awaits `drained` in between.
         """
+        if self._streaming and self.established:
+            self._held.append((context_id, command, data_set))
+            return
         association = self._association
         data = None if data_set is None else (data_set,)
         now = self._loop.time()
@@ -165,20 +176,24 @@ class Connection(asyncio.BufferedProtocol):
         """
         packer = FragmentPacker(context_id, self.max_send_pdu)
         out = command_pdus(context_id, encode_command(command), self.max_send_pdu)
-        begun = False
         try:
             async for chunk in chunks:
                 full = packer.push(chunk)
                 if full:
                     self._send(out + full)
-                    out, begun = [], True
+                    out, self._streaming = [], True
                     await self.drained()
         except BaseException:  # a cancelled sender, too, leaves half a message behind
-            if begun:
+            if self._streaming:
                 self.abort()
             raise
+        finally:
+            self._streaming = False
         self._send(out + packer.finish())
         self._count_answer(command)
+        held, self._held = self._held, []
+        for message in held:
+            self.send_message(*message)
         await self.drained()
 
     async def drained(self) -> None:

@@ -127,7 +127,8 @@ class RetrieveOperation(IdentifierOperation):
             self._pending()
 
     def _pending(self) -> None:
-        if self._tally.remaining > 0 and not self.finished:
+        """Say how far it is; not amid an image of a C-GET, which shares the association with the answers."""
+        if self._tally.remaining > 0 and not self.finished and not self._peer.conn.sending:
             self.respond(status.PENDING, self._tally, "", (), None)
 
     def _finish(self, total: int, comment: str) -> None:

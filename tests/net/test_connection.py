@@ -93,6 +93,27 @@ async def test_a_broken_source_aborts_rather_than_ends_the_message(lab: Any) -> 
     assert lab.handlers[0].stored == []
 
 
+async def test_a_message_sent_amid_another_waits_for_its_end(lab: Any) -> None:
+    """Fragments of two messages are never mixed on one association (PS3.8 annex E)."""
+    listener = await lab.listen()
+    caller = Caller()
+    conn = await dial(lab, listener.port, caller)
+    data = bytes(range(250)) * 400
+
+    async def interrupted() -> AsyncIterator[bytes]:
+        yield data[:60_000]
+        assert conn.sending
+        conn.send_message(3, c_echo_rq(2))
+        yield data[60_000:]
+
+    assert not conn.sending
+    await conn.send_stream(1, c_store_rq(1, lab.CT, "1.2"), interrupted())
+    assert not conn.sending
+    answered = {(await asyncio.wait_for(caller.answers.get(), lab.PATIENCE)).message_id_responded_to for _ in range(2)}
+    assert answered == {1, 2}
+    assert lab.handlers[0].stored == [data]
+
+
 async def test_a_source_that_fails_at_once_leaves_the_association_usable(lab: Any) -> None:
     listener = await lab.listen()
 
