@@ -13,7 +13,7 @@ LOCK := $(PY) -m uv pip compile --quiet --universal --generate-hashes --no-emit-
 PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
 
-.PHONY: help demo test lint bench fuzz lock clean
+.PHONY: help demo test giants lint bench fuzz lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -24,6 +24,9 @@ demo: $(VENV)/.stamp-run ## start an archive with sample studies under ./leadgla
 test: $(VENV)/.stamp-dev ## run every test (as root: installs the peers for the interop tests first)
 	@tools/peers
 	@$(PY) -m pytest -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
+
+giants: $(VENV)/.stamp-dev ## store and fetch instances of 3.9 and 6 GB, with the memory of each process watched
+	@LEADGLASS_GIANTS=full $(PY) -m pytest -s tests/app/test_giant_instances.py
 
 lint: $(VENV)/.stamp-dev ## style, types and the house's import contracts
 	@$(PY) -m ruff check .
