@@ -21,8 +21,8 @@ OVERRIDES = (
 )
 
 
-def main() -> None:
-    folder, port = Path(sys.argv[1]), int(sys.argv[2])
+def make(folder: Path, port: int) -> Home:
+    """The archive below `folder`, not yet served."""
     home = Home(folder / "archive")
     plan = Plan(folder / "key" / "master.key", port=port, overrides=OVERRIDES)
     make_archive(home, plan)
@@ -34,6 +34,11 @@ def main() -> None:
         archive.devices.enrol(operator(), bench)
         receiver = Device("sink", ("SINK",), ("127.0.0.1/32",), rights, plain=True, listens=sink)
         archive.devices.enrol(operator(), receiver)
+    return home
+
+
+def main() -> None:
+    home = make(Path(sys.argv[1]), int(sys.argv[2]))
     os.execv(sys.executable, [sys.executable, "-m", "leadglass.app", "serve", "--home", str(home.root)])
 
 
