@@ -39,9 +39,13 @@ class Trash:
     @use_case(Right.DELETE, EventKind.STUDY_DELETED)
     def undelete(self, principal: Principal, study_uids: list[str]) -> list[str]:
         """Bring studies back; the UIDs that were in the trash. NOT_FOUND if none was."""
-        restored = [uid for uid in study_uids if self._restore(principal, uid)]
+        trashed = {entry.study_uid for entry in self._state.trash()}
+        restored = [uid for uid in dict.fromkeys(study_uids) if uid in trashed]
         if not restored:
             raise LeadglassError(ErrorCode.NOT_FOUND, "None of these studies is in the trash.")
+        for study_uid in restored:
+            self._note(principal, "study-restored", study_uid)
+            self._restore(study_uid)
         return restored
 
     @use_case(Right.DELETE, EventKind.APPLICATION_ACTIVITY)
@@ -53,17 +57,18 @@ class Trash:
 
     @use_case(Right.STORE, EventKind.STUDY_DELETED)
     def restore_for_resend(self, principal: Principal, identity: InstanceIdentity) -> None:
-        """Bring back the study of an instance that was sent again, or that arrived anew."""
-        self._restore(principal, identity.study_uid)
+        """Bring back the study of an instance that was sent again, or that arrived anew.
 
-    def _restore(self, principal: Principal, study_uid: str) -> bool:
-        if not self._state.remove_trash(study_uid):
-            return False
+        It is part of a store, and stores do not wait for the journal: one that fails loses no image.
+        """
+        self._restore(identity.study_uid)
+        self._note(principal, "study-restored", identity.study_uid, durable=False)
+
+    def _restore(self, study_uid: str) -> None:
+        self._state.remove_trash(study_uid)
         self._catalog.set_trashed(study_uid, False)
-        self._note(principal, "study-restored", study_uid)
-        return True
 
-    def _note(self, principal: Principal, what: str, study_uid: str) -> None:
+    def _note(self, principal: Principal, what: str, study_uid: str, *, durable: bool = True) -> None:
         details = {"study": study_uid}
         event = JournalEvent(EventKind.STUDY_DELETED, what, principal.name, principal.address, details=details)
-        self._journal.record(event, durable=True)
+        self._journal.record(event, durable=durable)

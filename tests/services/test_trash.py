@@ -11,6 +11,7 @@ from leadglass.app.home import Home
 from leadglass.core.attributes import Attribute
 from leadglass.core.device import DuplicatePolicy
 from leadglass.core.errors import ErrorCode, LeadglassError
+from leadglass.core.events import JournalEvent
 from leadglass.core.principal import SYSTEM
 from leadglass.core.query import Level, Query, Selection
 from leadglass.services.ingest import StoreOutcome
@@ -114,3 +115,68 @@ async def test_the_trash_is_truth_and_survives_restart_and_reindex(home: Home) -
         assert await found(archive) == [study_uid(2)]
         archive.trash.undelete(SYSTEM, [study_uid(1)])
         assert await found(archive) == [study_uid(1), study_uid(2)]
+
+
+def stop_journal(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on no event becomes durable, as on a full disk."""
+    record = archive.journal.record
+
+    def failing(event: JournalEvent, *, durable: bool = False) -> None:
+        if durable:
+            raise LeadglassError(ErrorCode.UNAVAILABLE, "injected")
+        record(event)
+
+    monkeypatch.setattr(archive.journal, "record", failing)
+
+
+async def test_nothing_is_deleted_or_brought_back_that_cannot_be_journalled(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store_one(archive, 1)
+    await store_one(archive, 2)
+    archive.trash.delete(SYSTEM, whole_study(1), "test")
+    stop_journal(archive, monkeypatch)
+    for forbidden in (
+        lambda: archive.trash.delete(SYSTEM, whole_study(2), "test"),
+        lambda: archive.trash.undelete(SYSTEM, [study_uid(1)]),
+    ):
+        with pytest.raises(LeadglassError) as error:
+            forbidden()
+        assert error.value.code is ErrorCode.UNAVAILABLE
+    assert await found(archive) == [study_uid(2)]
+    assert [entry.study_uid for entry in archive.state.trash()] == [study_uid(1)]
+
+
+async def test_stores_go_on_without_a_journal_into_the_trash_too(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is acknowledged is never hidden, and a store never waits for the journal."""
+    data = await store_one(archive, 1)
+    archive.trash.delete(SYSTEM, whole_study(1), "test")
+    stop_journal(archive, monkeypatch)
+    assert (await store(archive, data, uid(1, 1))).outcome is StoreOutcome.RESTORED
+    assert await found(archive) == [study_uid(1)]
+
+
+@pytest.mark.parametrize("undone", [True, False])
+async def test_a_stop_between_decision_and_catalog_heals_at_the_next_start(
+    home: Home, monkeypatch: pytest.MonkeyPatch, undone: bool
+) -> None:
+    """The decision is in state, durable; the catalog had not heard of it when the process ended."""
+
+    def dies(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    with opened(home) as archive:
+        await store_one(archive, 1)
+        if undone:
+            archive.trash.delete(SYSTEM, whole_study(1), "test")
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(archive.catalog, "set_trashed", dies)
+            if undone:
+                archive.trash.undelete(SYSTEM, [study_uid(1)])
+            else:
+                archive.trash.delete(SYSTEM, whole_study(1), "test")
+    with opened(home) as archive:
+        archive.recovery.replay(SYSTEM)
+        assert await found(archive) == ([study_uid(1)] if undone else [])
