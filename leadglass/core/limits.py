@@ -39,6 +39,8 @@ SMALL_RECORD = 8 * MIB  # up to here an instance is appended whole to a shared s
 SEGMENT_SIZE = 128 * MIB  # preallocated; a shared segment is sealed when it is full
 INGEST_BUFFER_BUDGET = 96 * MIB  # ciphertext waiting in memory, all associations together
 INGEST_BUFFER_WAIT_SECONDS = 20.0  # back-pressure before 0xA700
+MAX_UNREAD_VERSIONS = 20_000  # other contents of known SOP Instance UIDs that nobody has looked at yet: weeks of
+MAX_UNREAD_VERSION_BYTES = 64 * 1024 * MIB  # corrected re-sends, and no way to fill a disk under known UIDs
 
 # --- queries ---
 DEFAULT_QUERY_LIMIT = 10_000  # answers to one query unless the device says otherwise

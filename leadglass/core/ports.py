@@ -220,8 +220,20 @@ class Catalog(Protocol):
         """Hide or show a study (derived from state); how many instances it has."""
         ...
 
+    def trashed(self) -> list[str]:
+        """Study Instance UIDs that are hidden, those of studies still to come too."""
+        ...
+
     def conflicts(self) -> list[Mapping[str, str | int]]:
         """Unserved versions, and studies known with two patients."""
+        ...
+
+    def unread(self) -> tuple[int, int]:
+        """How many unserved versions there are, and the bytes of their data sets."""
+        ...
+
+    def last_order(self) -> int:
+        """The largest `order` of a trailer that was added; 0 if none was."""
         ...
 
     def marks(self) -> dict[str, ReplayMark]:

@@ -23,7 +23,8 @@ class RecordTrailer:
     """What is kept, encrypted, behind the data set: enough to rebuild the Part 10 file and the catalog.
 
     `received_at` is nanoseconds since the epoch, UTC; `digest` BLAKE3-256 of the data set bytes as received.
-    `principal` and `address` are the store's journal event: who sent it, from where.
+    `principal` and `address` are the store's journal event: who sent it, from where. `order` tells which of two came
+    first: nanoseconds like `received_at`, but of a clock that is never set back; 0 means `received_at`.
     """
 
     identity: InstanceIdentity
@@ -36,6 +37,12 @@ class RecordTrailer:
     institution: str
     assumed_character_set: str  # the device's, used where (0008,0005) is missing
     file_meta: bytes = b""  # File Meta Information kept aside (import), without preamble and prefix
+    order: int = 0
+
+    @property
+    def came(self) -> int:
+        """What a rebuilt catalog goes by."""
+        return self.order or self.received_at
 
 
 class HeaderValue(NamedTuple):

@@ -75,6 +75,18 @@ class SqliteCatalog:
         """Unserved versions, and studies known with two patients."""
         return self._reader.conflicts()
 
+    def trashed(self) -> list[str]:
+        """Study Instance UIDs that are hidden, those of studies still to come too."""
+        return self._reader.trashed()
+
+    def unread(self) -> tuple[int, int]:
+        """How many unserved versions there are, and the bytes of their data sets."""
+        return self._reader.unread()
+
+    def last_order(self) -> int:
+        """The largest `order` of a trailer that was added; 0 if none was."""
+        return self._reader.last_order()
+
     def marks(self) -> dict[str, ReplayMark]:
         """Replay marks by segment."""
         return self._reader.marks()

@@ -149,6 +149,20 @@ class CatalogReader:
         ]
         return found
 
+    def trashed(self) -> list[str]:
+        """Studies that are hidden, those still to come too."""
+        return [row[0] for row in self._engine.read("SELECT study_uid FROM trashed ORDER BY study_uid")]
+
+    def unread(self) -> tuple[int, int]:
+        """Number of unserved versions, and their bytes."""
+        sql = "SELECT coalesce(sum(versions), 0), coalesce(sum(version_bytes), 0) FROM segments"
+        count, size = self._engine.read(sql)[0]
+        return count, size
+
+    def last_order(self) -> int:
+        """The largest order of a trailer that was added."""
+        return int(self._engine.read("SELECT coalesce(max(last_order), 0) FROM segments")[0][0])
+
     def marks(self) -> dict[str, ReplayMark]:
         """Replay marks by segment."""
         rows = self._engine.read("SELECT name, mark, sealed FROM segments WHERE mark IS NOT NULL")

@@ -66,6 +66,15 @@ _V1: Final = (
     "CREATE TABLE trashed (study_uid TEXT PRIMARY KEY) WITHOUT ROWID",
 )
 
+_V2: Final = (
+    "ALTER TABLE segments ADD COLUMN version_bytes INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE segments ADD COLUMN last_order INTEGER NOT NULL DEFAULT 0",
+    """UPDATE segments SET version_bytes = added.size, last_order = added.last FROM (
+        SELECT segment, sum(CASE WHEN served THEN 0 ELSE length END) AS size, max(received_at) AS last
+        FROM instances GROUP BY segment
+    ) AS added WHERE added.segment = segments.id""",
+)
+
 DERIVED_TABLES: Final = (
     "instances",
     "segment_series",
@@ -83,7 +92,7 @@ CATALOG: Final = Profile(
     name="catalog",
     application_id=0x4C474354,  # "LGCT"
     synchronous="NORMAL",
-    migrations=(_V1,),
+    migrations=(_V1, _V2),
     writer_cache_kib=48 * 1024,  # the index over two million SOP Instance UIDs
     wal_autocheckpoint=8000,  # 16 MiB: hot pages are folded back once for many commits
 )

@@ -36,9 +36,10 @@ _MAX_NUMBER_TEXT = 18  # digits that fit a column; IS has 12 at most
 
 _FIND_UID = "SELECT uid, version, segment, offset, digest, syntax FROM instances WHERE uid_key = ?"
 _INSERT = "INSERT INTO instances VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_TALLY = "UPDATE segments SET served = served + ?, versions = versions + ?, bytes = bytes + ? WHERE id = ?"
-_TALLY_AND_MARK = """UPDATE segments SET served = served + ?, versions = versions + ?, bytes = bytes + ?,
-    mark = max(coalesce(mark, 0), ?), sealed = max(sealed, ?) WHERE id = ?"""
+_TALLY = """UPDATE segments SET served = served + ?, versions = versions + ?, bytes = bytes + ?,
+    version_bytes = version_bytes + ?, last_order = max(last_order, ?)"""
+_TALLY_ONLY = f"{_TALLY} WHERE id = ?"
+_TALLY_AND_MARK = f"{_TALLY}, mark = max(coalesce(mark, 0), ?), sealed = max(sealed, ?) WHERE id = ?"
 
 
 class _Series:
@@ -57,10 +58,10 @@ class _Series:
 class _Tally:
     """What a transaction adds to a segment's row."""
 
-    __slots__ = ("bytes", "mark", "sealed", "served", "versions")
+    __slots__ = ("bytes", "last_order", "mark", "sealed", "served", "version_bytes", "versions")
 
     def __init__(self) -> None:
-        self.served = self.versions = self.bytes = 0
+        self.served = self.versions = self.bytes = self.version_bytes = self.last_order = 0
         self.mark: int | None = None
         self.sealed = False
 
@@ -148,10 +149,12 @@ class CatalogWriter:
         if tally is None:
             tally = tallies[segment] = _Tally()
         tally.bytes += location.data_set_length
+        tally.last_order = max(tally.last_order, trailer.came)
         if served:
             tally.served += 1
             return AddOutcome.ADDED
         tally.versions += 1
+        tally.version_bytes += location.data_set_length
         return AddOutcome.VERSION
 
     def _note(self, series: _Series, segment: int, sop_class: int, served: bool) -> None:
@@ -167,9 +170,9 @@ class CatalogWriter:
 
     def _count(self, tallies: dict[int, _Tally]) -> None:
         for segment, tally in tallies.items():
-            counts = (tally.served, tally.versions, tally.bytes)
+            counts = (tally.served, tally.versions, tally.bytes, tally.version_bytes, tally.last_order)
             if tally.mark is None:
-                self._execute(_TALLY, (*counts, segment))
+                self._execute(_TALLY_ONLY, (*counts, segment))
             else:
                 self._execute(_TALLY_AND_MARK, (*counts, tally.mark, tally.sealed, segment))
 

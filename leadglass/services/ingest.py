@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from leadglass.core.device import DuplicatePolicy
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.events import EventKind, JournalEvent, Outcome
 from leadglass.core.identity import InstanceIdentity, KeyScope
-from leadglass.core.limits import MAX_HEADER_BYTES, SMALL_RECORD
+from leadglass.core.limits import MAX_HEADER_BYTES, MAX_UNREAD_VERSION_BYTES, MAX_UNREAD_VERSIONS, SMALL_RECORD
 from leadglass.core.ports import AddOutcome, Catalog, Journal, RecordWriter, Vault
 from leadglass.core.principal import Principal, Right
 from leadglass.core.records import InstanceEntry, Location, RecordTrailer, StoredInstance
@@ -30,6 +29,7 @@ from leadglass.services.budget import BufferBudget
 from leadglass.services.compare import same_values
 from leadglass.services.group_commit import GroupCommit
 from leadglass.services.identify import identity_of, key_scope_of
+from leadglass.services.receipts import Receipts
 from leadglass.services.trash import Trash
 
 T = TypeVar("T")
@@ -78,6 +78,7 @@ class _Tools:
     trash: Trash
     threads: ThreadPoolExecutor
     same_values: Callable[[bytes, str, StoredInstance], bool]
+    receipts: Receipts
 
 
 class Ingest:
@@ -97,7 +98,8 @@ class Ingest:
         self.gate = gate
         compare = functools.partial(same_values, vault)
         self._commit = GroupCommit(vault, catalog)
-        self._tools = _Tools(vault, catalog, journal, self._commit, budget, trash, threads, compare)
+        receipts = Receipts(catalog.last_order)
+        self._tools = _Tools(vault, catalog, journal, self._commit, budget, trash, threads, compare, receipts)
 
     @use_case(Right.STORE, EventKind.INSTANCES_TRANSFERRED)
     def begin(self, principal: Principal, announced: Announced) -> Reception:
@@ -220,10 +222,11 @@ class Reception:
         self, writer: RecordWriter, identity: InstanceIdentity, scan: HeaderScan, digest: bytes
     ) -> StoreResult:
         announced, principal = self._announced, self._principal
+        received_at, order = self._tools.receipts.stamp()
         trailer = RecordTrailer(
             identity=identity,
             transfer_syntax_uid=announced.transfer_syntax_uid,
-            received_at=time.time_ns(),
+            received_at=received_at,
             digest=digest,
             principal=principal.name,
             ae_title=principal.ae_title,
@@ -231,6 +234,7 @@ class Reception:
             institution=principal.institution,
             assumed_character_set=announced.assumed_character_set,
             file_meta=announced.file_meta,
+            order=order,
         )
         large = self._progress.length > SMALL_RECORD
         sealed = await self._in_thread(lambda: writer.finish(trailer)) if large else writer.finish(trailer)
@@ -266,7 +270,18 @@ class Reception:
             raise LeadglassError(
                 ErrorCode.DUPLICATE_REFUSED, "Another object with this SOP Instance UID is stored.", tags=(0x00080018,)
             )
+        await self._in_thread(lambda: self._ask_for_version(identity))
         return None
+
+    def _ask_for_version(self, identity: InstanceIdentity) -> None:
+        """OUT_OF_RESOURCES if too many versions wait for a person already: no sender fills the disk with them."""
+        count, size = self._tools.catalog.unread()
+        if count < MAX_UNREAD_VERSIONS and size + self._progress.length <= MAX_UNREAD_VERSION_BYTES:
+            return
+        self._note("version-quota-reached", identity, (), Outcome.MINOR_FAILURE)
+        raise LeadglassError(
+            ErrorCode.OUT_OF_RESOURCES, "Too many versions wait for a decision; see conflicts.", tags=(0x00080018,)
+        )
 
     async def _out_of_trash(self, served: InstanceIdentity) -> bool:
         """Bring back the study of the served instance if it lies in the trash: what is acknowledged is never hidden."""

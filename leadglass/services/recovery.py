@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from leadglass.core.errors import LeadglassError
 from leadglass.core.events import EventKind, JournalEvent, Outcome
 from leadglass.core.limits import CHUNK_SIZE
-from leadglass.core.ports import Catalog, Journal, RecordReader, ReplayedRecord, State, Vault
+from leadglass.core.ports import AddOutcome, Catalog, Journal, RecordReader, ReplayedRecord, State, Vault
 from leadglass.core.principal import Principal, Right
 from leadglass.core.records import Damage, InstanceEntry
 from leadglass.dicom.scan import HeaderScan, HeaderScanner
 from leadglass.services.admit import Gate, use_case
 
 BATCH = 500  # entries in one catalog transaction
+OPEN_WALKS = 8  # segments that are read in turns: as many as writers were at work at once
 HEADER_PIECE = 4 * CHUNK_SIZE  # read at a time while a header is looked for
 
 Progress = Callable[[int, int], None]  # done, in all
@@ -42,67 +43,73 @@ class Recovery:
     @use_case(Right.ADMINISTER, EventKind.APPLICATION_ACTIVITY)
     def replay(self, principal: Principal, progress: Progress | None = None) -> RecoveryReport:
         """Replay every segment from its mark, adopt those of dead writers, and apply the trash."""
-        report = self._replay_all(progress)
+        marks = self._catalog.marks()
+        places = {
+            name: marks[name].offset if name in marks else 0
+            for name in self._vault.segments()
+            if not (name in marks and marks[name].sealed)
+        }
+        report = self._take_in(places, progress)
         self._apply_trash()
         self._note(principal, "replayed", report)
         return report
 
     @use_case(Right.ADMINISTER, EventKind.APPLICATION_ACTIVITY)
     def reindex(self, principal: Principal, progress: Progress | None = None) -> RecoveryReport:
-        """Forget the catalog and rebuild it from segments, ring and state, in order of receipt."""
+        """Forget the catalog and rebuild it from segments, ring and state. If it is interrupted, `replay` goes on."""
         self._catalog.clear()
-        report = RecoveryReport()
-        segments = self._vault.segments()
-        order = self._receipt_order(segments, report)
-        for batch in _batches(self._in_order(segments, order, progress), report.damage):
-            self._catalog.add(batch, [])
-            report.added += len(batch)
-        self._catalog.add([], [self._vault.adopt(segment) for segment in segments])
+        report = self._take_in(dict.fromkeys(self._vault.segments(), 0), progress)
         self._apply_trash()
         self._note(principal, "reindexed", report)
         return report
 
-    def _receipt_order(self, segments: list[str], report: RecoveryReport) -> list[tuple[int, int, int]]:
-        """(received at, number of the segment, offset) of every good record, in order of receipt."""
+    def _take_in(self, places: Mapping[str, int], progress: Progress | None) -> RecoveryReport:
+        """Catalogue what lies in segments from the given offsets on, in the order it came in; then adopt them.
+
+        The order decides which version is served and which instance defines its study. Names of segments are random.
+        """
+        report = RecoveryReport(len(places))
+        order = self._order_of(places, report)
+        for batch in _batches(self._in_order(list(places), order, progress), report.damage):
+            report.added += sum(outcome is not AddOutcome.KNOWN for outcome in self._catalog.add(batch, []))
+        for name in places:
+            self._catalog.add([], [self._vault.adopt(name)])
+        return report
+
+    def _order_of(self, places: Mapping[str, int], report: RecoveryReport) -> list[tuple[int, int, int]]:
+        """(when it came, number of the segment, offset) of every good record, in order."""
         order: list[tuple[int, int, int]] = []
-        for number, segment in enumerate(segments):
-            report.segments += 1
-            for item in self._vault.replay(segment, 0):
+        for number, (segment, start) in enumerate(places.items()):
+            for item in self._vault.replay(segment, start):
                 if isinstance(item, Damage):
                     report.damage.append(item)
                     continue
-                order.append((item.reader.trailer.received_at, number, item.location.offset))
+                order.append((item.reader.trailer.came, number, item.location.offset))
                 item.reader.close()
         order.sort()
         return order
 
     def _in_order(
-        self, segments: list[str], order: list[tuple[int, int, int]], progress: Progress | None
+        self, segments: Sequence[str], order: Sequence[tuple[int, int, int]], progress: Progress | None
     ) -> Iterator[ReplayedRecord | Damage]:
+        walks: dict[int, Iterator[ReplayedRecord | Damage]] = {}  # most records stand behind the one before them
         for done, (_, number, offset) in enumerate(order):
-            records = self._vault.replay(segments[number], offset)  # kept: its reader lives as long as the iterator
-            yield next(records)
+            item = next(walks[number], None) if number in walks else None
+            if not isinstance(item, ReplayedRecord) or item.location.offset != offset:
+                walks.pop(number, None)
+                if len(walks) >= OPEN_WALKS:
+                    walks.clear()
+                walks[number] = self._vault.replay(segments[number], offset)
+                item = next(walks[number])
+            yield item
             if progress is not None and done % BATCH == 0:
                 progress(done, len(order))
 
-    def _replay_all(self, progress: Progress | None) -> RecoveryReport:
-        report = RecoveryReport()
-        marks = self._catalog.marks()
-        open_segments = [name for name in self._vault.segments() if not (name in marks and marks[name].sealed)]
-        for done, segment in enumerate(open_segments):
-            start = marks[segment].offset if segment in marks else 0
-            for batch in _batches(self._vault.replay(segment, start), report.damage):
-                self._catalog.add(batch, [])
-                report.added += len(batch)
-            self._catalog.add([], [self._vault.adopt(segment)])
-            report.segments += 1
-            if progress is not None:
-                progress(done + 1, len(open_segments))
-        return report
-
     def _apply_trash(self) -> None:
-        for entry in self._state.trash():
-            self._catalog.set_trashed(entry.study_uid, True)
+        """Make the catalog hide what state says, and nothing else: it may have missed a decision either way."""
+        decided = {entry.study_uid for entry in self._state.trash()}
+        for study_uid in decided.symmetric_difference(self._catalog.trashed()):
+            self._catalog.set_trashed(study_uid, study_uid in decided)
 
     def _note(self, principal: Principal, what: str, report: RecoveryReport) -> None:
         outcome = Outcome.SERIOUS_FAILURE if report.damage else Outcome.SUCCESS

@@ -135,6 +135,8 @@ def encode_trailer(trailer: RecordTrailer) -> bytes:
     }
     if trailer.file_meta:
         values["meta"] = base64.b64encode(trailer.file_meta).decode("ascii")
+    if trailer.order:
+        values["order"] = trailer.order
     encoded = json.dumps(values, separators=(",", ":")).encode("ascii")
     if len(encoded) > MAX_TRAILER:
         raise LeadglassError(ErrorCode.UNPARSABLE, "What comes with the data set is too long.")
@@ -146,8 +148,8 @@ def decode_trailer(data: bytes) -> RecordTrailer:
     try:
         values = json.loads(data)
         text = {name: _text(values, name) for name in _TEXTS}
-        received = values["received"]
-        if not isinstance(received, int):
+        received, order = values["received"], values.get("order", 0)
+        if not isinstance(received, int) or not isinstance(order, int):
             raise TypeError
         patient = PatientKey(text["issuer"], text["patient"])
         return RecordTrailer(
@@ -161,6 +163,7 @@ def decode_trailer(data: bytes) -> RecordTrailer:
             text["institution"],
             text["charset"],
             base64.b64decode(values.get("meta", "")),
+            order,
         )
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as problem:
         raise LeadglassError(ErrorCode.DAMAGED, "A record's trailer cannot be read.") from problem

@@ -1,5 +1,6 @@
 """What every implementation of core.ports.Catalog owes."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -215,6 +216,32 @@ def test_the_trash_hides_a_study_and_gives_it_back(catalog):
     assert catalog.set_trashed("1.2", False) == 1
     assert not catalog.is_trashed("1.1")
     assert len(find(catalog, Level.STUDY, "StudyInstanceUID").matches) == 2
+
+
+def test_what_is_hidden_is_told_whether_it_is_known_or_not(catalog):
+    catalog.add([entry("1.1")], [])
+    for study in ("1.2", "9.9"):
+        catalog.set_trashed(study, True)
+    assert sorted(catalog.trashed()) == ["1.2", "9.9"]
+    catalog.set_trashed("1.2", False)
+    assert catalog.trashed() == ["9.9"]
+
+
+def test_unread_versions_are_counted_with_their_bytes(catalog):
+    assert catalog.unread() == (0, 0)
+    catalog.add([entry("1.1"), entry("1.1", offset=64), entry("1.1", offset=128, segment="b" * 32)], [])
+    assert catalog.unread() == (2, 200)
+    catalog.clear()
+    assert catalog.unread() == (0, 0)
+
+
+def test_the_largest_order_is_kept(reopen):
+    catalog = reopen()
+    assert catalog.last_order() == 0
+    later = entry("1.2", offset=64, segment="b" * 32)
+    catalog.add([entry("1.1"), replace(later, trailer=replace(later.trailer, order=50))], [])
+    catalog.add([entry("1.3", offset=128)], [])
+    assert reopen().last_order() == 50
 
 
 def test_a_patient_whose_studies_all_lie_in_the_trash_is_hidden(catalog):

@@ -1,6 +1,7 @@
 """The databases are encrypted, migrate forward only, and say plainly when they cannot be read."""
 
 import os
+from dataclasses import replace
 
 import pytest
 import sqlcipher3.dbapi2 as sqlite
@@ -9,6 +10,7 @@ from leadglass.core.device import Device
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.index import sqlite_engine
 from leadglass.index.catalog import SqliteCatalog
+from leadglass.index.catalog_schema import CATALOG
 from leadglass.index.sqlite_engine import Profile, SqlCipherEngine
 from leadglass.index.state import SqliteState
 
@@ -94,6 +96,37 @@ def test_a_folder_that_is_not_there_is_told(tmp_path):
 def test_one_database_is_not_taken_for_the_other(tmp_path):
     SqliteState(tmp_path / "it.db", KEY).close()
     assert code_of(lambda: SqliteCatalog(tmp_path / "it.db", KEY)) is ErrorCode.DAMAGED
+
+
+def test_a_catalog_of_schema_1_counts_what_schema_2_asks_for(tmp_path):
+    engine = SqlCipherEngine(tmp_path / "c.db", KEY, replace(CATALOG, migrations=CATALOG.migrations[:1]))
+    with engine.write() as connection:
+        for number, served, received in ((1, 1, 70), (2, 0, 90), (3, 0, 80)):
+            name = f"{number % 2}" * 32
+            connection.execute("INSERT OR IGNORE INTO segments (id, name) VALUES (?, ?)", (number % 2 + 1, name))
+            row = (
+                number,
+                number,
+                f"1.{number}",
+                1,
+                served,
+                1,
+                1,
+                number % 2 + 1,
+                0,
+                100,
+                received,
+                None,
+                b"",
+                b"",
+                b"",
+            )
+            connection.execute(f"INSERT INTO instances VALUES ({', '.join('?' * len(row))})", row)
+        connection.execute("UPDATE segments SET versions = 1")
+    engine.close()
+    catalog = SqliteCatalog(tmp_path / "c.db", KEY)
+    assert (catalog.unread(), catalog.last_order()) == ((2, 200), 90)
+    catalog.close()
 
 
 def test_a_migration_runs_once(tmp_path):

@@ -20,6 +20,7 @@ from leadglass.core.limits import MIB, SMALL_RECORD
 from leadglass.core.principal import SYSTEM, Principal, PrincipalKind, Right
 from leadglass.dicom.transcode import Transcoder
 from leadglass.dicom.uids import DEFLATED_EXPLICIT_VR_LE, EXPLICIT_VR_BE, EXPLICIT_VR_LE, IMPLICIT_VR_LE
+from leadglass.services import ingest
 from leadglass.services.budget import BufferBudget
 from leadglass.services.ingest import Announced, StoreOutcome
 
@@ -157,6 +158,22 @@ async def test_a_device_may_refuse_other_values(archive: Archive) -> None:
     assert read_back(archive, only) == first
     again = await store(archive, first, uid(1, 1), duplicates=DuplicatePolicy.REFUSE)
     assert again.outcome is StoreOutcome.ALREADY_THERE
+
+
+@pytest.mark.parametrize(("bound", "fits"), [("MAX_UNREAD_VERSIONS", 2), ("MAX_UNREAD_VERSION_BYTES", 5_000)])
+async def test_versions_that_nobody_looked_at_have_a_quota(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch, bound: str, fits: int
+) -> None:
+    monkeypatch.setattr(ingest, bound, fits)
+    data = await store_one(archive)
+    for number in range(2):
+        await store(archive, encoded(data_set(PatientName=f"Other^{number}")), uid(1, 1))
+    with pytest.raises(LeadglassError) as refused:
+        await store(archive, encoded(data_set(PatientName="Other^Again")), uid(1, 1))
+    assert refused.value.code is ErrorCode.OUT_OF_RESOURCES
+    assert (await store(archive, data, uid(1, 1))).outcome is StoreOutcome.ALREADY_THERE
+    assert (await store(archive, encoded(data_set(1, 2)), uid(1, 2))).outcome is StoreOutcome.STORED
+    assert archive.maintenance.statistics(SYSTEM)["versions"] == 2
 
 
 async def test_two_senders_of_one_uid_at_once_lose_nothing(archive: Archive) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import os
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -16,8 +20,11 @@ from objects import data_set, encoded, read_back, store, store_one, study_uid, u
 from leadglass.app.archive import Archive
 from leadglass.app.home import Home
 from leadglass.core.attributes import Attribute, AttributeSet
+from leadglass.core.ports import AddOutcome
 from leadglass.core.principal import SYSTEM
 from leadglass.core.query import FindPage, Level, Query
+from leadglass.core.records import InstanceEntry, ReplayMark
+from leadglass.services import recovery
 
 SPECIFIC, DATE, MODALITIES, NAME, PATIENT_ID = 0x00080005, 0x00080020, 0x00080061, 0x00100010, 0x00100020
 STUDY, SERIES, INSTANCE, NUMBER = 0x0020000D, 0x0020000E, 0x00080018, 0x00200013
@@ -199,3 +206,77 @@ async def test_stores_go_on_while_a_command_reindexes_elsewhere(home: Home) -> N
             await asyncio.to_thread(command.recovery.replay, SYSTEM)
             await storing
             assert len(command.catalog.select(whole_study(2))) == 10
+
+
+async def versions_over_restarts(home: Home) -> list[bytes]:
+    """Five objects, each in a segment of another start, and with a later version in the starts behind it."""
+    for start in range(5):
+        with opened(home) as archive:
+            for number in range(start + 1):
+                changed = data_set(1, number, PatientName=f"Rossi^Version{start}", SeriesDescription=f"{start}")
+                await store(archive, encoded(changed), uid(1, number))
+    with opened(home) as archive:
+        served = [archive.catalog.lookup(uid(1, number)) for number in range(5)]
+        return [stored.digest for stored in served if stored is not None]
+
+
+async def test_a_lost_catalog_serves_the_versions_of_before(home: Home) -> None:
+    """Names of segments are random: replay goes by time of receipt."""
+    served = await versions_over_restarts(home)
+    lose_catalog(home)
+    with opened(home) as archive:
+        archive.recovery.replay(SYSTEM)
+        lookups = [archive.catalog.lookup(uid(1, number)) for number in range(5)]
+        assert [stored.digest for stored in lookups if stored is not None] == served
+        assert len(archive.maintenance.conflicts(SYSTEM)) == 10
+
+
+async def test_an_interrupted_reindex_is_finished_by_the_next_start(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = await versions_over_restarts(home)
+    with opened(home) as archive:
+        before = await answers(archive)
+        add, batches = archive.catalog.add, itertools.count()
+
+        def dies(entries: Sequence[InstanceEntry], marks: Sequence[ReplayMark]) -> list[AddOutcome]:
+            if next(batches) == 2:
+                raise KeyboardInterrupt
+            return add(entries, marks)
+
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(recovery, "BATCH", 2)
+            patch.setattr(archive.catalog, "add", dies)
+            archive.recovery.reindex(SYSTEM)
+    with opened(home) as archive:
+        archive.recovery.replay(SYSTEM)
+        lookups = [archive.catalog.lookup(uid(1, number)) for number in range(5)]
+        assert [stored.digest for stored in lookups if stored is not None] == served
+        assert await answers(archive) == before
+
+
+@pytest.mark.parametrize("restart", [True, False])
+async def test_a_clock_that_is_set_back_changes_no_answer(
+    home: Home, monkeypatch: pytest.MonkeyPatch, restart: bool
+) -> None:
+    """What came first stays what is served, and what defines its study, however the clock jumped meanwhile."""
+    moment = [time.time_ns()]
+    monkeypatch.setattr(time, "time_ns", lambda: moment[0])
+    with contextlib.ExitStack() as stack:
+        archive = stack.enter_context(opened(home))
+        await store_one(archive, 1, 1)
+        first = archive.catalog.lookup(uid(1, 1))
+        moment[0] -= 3600 * 10**9
+        if restart:
+            stack.close()
+            archive = stack.enter_context(opened(home))
+            archive.recovery.replay(SYSTEM)
+        await store_one(archive, 1, 2, PatientName="Rossi^Second")
+        await store_one(archive, 1, 1, PatientName="Rossi^Second")
+        before = await answers(archive)
+    with opened(home) as archive:
+        archive.recovery.reindex(SYSTEM)
+        assert archive.catalog.lookup(uid(1, 1)) == first
+        assert await answers(archive) == before
+        (received,) = [item["received_at"] for item in archive.maintenance.conflicts(SYSTEM)]
+        assert received == moment[0]  # the record tells the time as it was told

@@ -37,6 +37,7 @@ EXEMPT_CLASSES = {
     "budget.BufferBudget": "counts bytes; a part of Ingest and Reception",
     "group_commit.GroupCommit": "the last steps of a store; reached only with a record that Ingest began",
     "ingest.Reception": "one store; handed out by Ingest.begin to who may store",
+    "receipts.Receipts": "tells the time and the order; a part of Ingest",
     "retrieve.RetrieveSource": "opens instances for one principal; handed out by Retrieve.source to who may retrieve",
 }
 # Public methods of use case classes that are no use cases.
