@@ -48,6 +48,10 @@ MAX_UID_LIST = 100_000  # UIDs in one key
 PENDING_INTERVAL_SECONDS = 5.0  # a C-MOVE pending answer at least this often
 CONNECT_TIMEOUT_SECONDS = 25.0  # an unreachable destination is reported within 30 s
 
+# --- files handed to `import` ---
+MAX_ZIP_ENTRIES = 200_000  # a year's studies of a small practice on one medium; more are given as several ZIPs
+MAX_ZIP_DIRECTORY = 200 * MAX_ZIP_ENTRIES  # bytes: an entry has 46 and its name
+
 # --- connections ---
 MAX_ASSOCIATIONS = 256  # in all
 RESERVED_FOR_DEVICES = 64  # of which only callers from an enrolled device's networks may take these

@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from leadglass.app.archive import Archive, open_archive
 from leadglass.app.cli.opening import HomeOption, JsonOption, home_of, keys_of, opened, operator
-from leadglass.app.cli.output import as_json, errors, say, table
+from leadglass.app.cli.output import (
+    DAMAGED,
+    DONE_IN_PART,
+    INTERRUPTED,
+    Tell,
+    as_json,
+    bar,
+    complain,
+    count,
+    moment,
+    say,
+    shown,
+    table,
+)
 from leadglass.app.config import read_config
-from leadglass.app.exporting import add_dicomdir, export_instances, zip_folder
-from leadglass.app.importing import import_paths
+from leadglass.app.exporting import ExportReport, export_instances, shelf
+from leadglass.app.importing import ImportReport, import_paths
 from leadglass.app.lock import server_lock
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.events import EventKind, JournalEvent
 from leadglass.core.query import Level, Selection
-
-SOME_FAILED = 10
 
 
 def register(app: typer.Typer) -> None:
@@ -34,29 +41,52 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-@contextmanager
-def _bar(what: str) -> Iterator[Callable[[int, int | None], None]]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=errors, transient=True) as progress:
-        task = progress.add_task(what, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
-
-
 def import_(
-    paths: Annotated[list[Path], typer.Argument(help="Files, folders, ZIPs.")], home: HomeOption = None
+    paths: Annotated[list[Path], typer.Argument(help="DICOM files, folders, ZIPs, DICOMDIRs.")],
+    home: HomeOption = None,
+    json: JsonOption = False,
 ) -> None:
-    """Take DICOM files in. Doing it again is free: what is there already is not stored twice."""
-    with opened(home) as archive, _bar("files") as progress:
-        report = asyncio.run(import_paths(archive.ingest, operator(), paths, lambda done: progress(done, None)))
-        who = operator()
-        counts: dict[str, str | int] = {"stored": report.stored, "unreadable": len(report.unreadable)}
-        event = JournalEvent(EventKind.DATA_IMPORT, "imported", who.name, who.address, details=counts)
-        archive.journal.record(event, durable=True)
-    say(f"Stored {report.stored}, there already {report.already}, not imported {len(report.unreadable)}.")
-    for name, reason in report.unreadable:
-        errors.print(f"  {name}: {reason}", markup=False)
+    """Take DICOM files in. Doing it again is free: what is there already is not stored twice.
+
+    What cannot be read is listed with the reason, and the rest goes on; the exit code is then 10.
+    """
+    report = ImportReport()
+    interrupted = False
+    with opened(home) as archive:
+        try:
+            with bar("files") as progress:
+                asyncio.run(import_paths(archive.ingest, operator(), paths, report, progress))
+        except KeyboardInterrupt:
+            interrupted = True
+        finally:
+            _journal_import(archive, report)
+    _tell_import(report, json=json)
+    if interrupted:
+        complain("Interrupted. What was stored stays; the same command goes on where it ended.")
+        sys.exit(INTERRUPTED)
     if report.unreadable:
-        sys.exit(SOME_FAILED)
+        sys.exit(DONE_IN_PART)
+
+
+def _journal_import(archive: Archive, report: ImportReport) -> None:
+    who = operator()
+    counts: dict[str, str | int] = {
+        "stored": report.stored,
+        "already": report.already,
+        "unreadable": len(report.unreadable),
+    }
+    event = JournalEvent(EventKind.DATA_IMPORT, "imported", who.name, who.address, details=counts)
+    archive.journal.record(event, durable=True)
+
+
+def _tell_import(report: ImportReport, *, json: bool) -> None:
+    if json:
+        unreadable = [{"file": item.name, "reason": item.reason} for item in report.unreadable]
+        as_json({"stored": report.stored, "already": report.already, "unreadable": unreadable})
+        return
+    say(f"Stored {report.stored:,}, there already {report.already:,}, not imported {len(report.unreadable):,}.")
+    for item in report.unreadable:
+        complain(f"  {item.name}: {item.reason}")
 
 
 def export(
@@ -65,23 +95,30 @@ def export(
     series: Annotated[list[str] | None, typer.Option(help="Series Instance UID; may be repeated.")] = None,
     patient: Annotated[str, typer.Option(help="Patient ID.")] = "",
     home: HomeOption = None,
+    json: JsonOption = False,
 ) -> None:
-    """Write studies as DICOM files with a DICOMDIR, into a folder or a ZIP."""
+    """Write studies as DICOM files with a DICOMDIR, into a folder or a ZIP. The files are not encrypted."""
     if target.exists():
         raise LeadglassError(ErrorCode.USAGE, f"{target} exists already; nothing is overwritten.")
+    if not target.absolute().parent.is_dir():
+        raise LeadglassError(ErrorCode.USAGE, f"There is no folder {target.absolute().parent}; make it first.")
     selection = _selection(study or [], series or [], patient)
-    with opened(home) as archive, _bar("images") as progress:
-        failures = asyncio.run(_export(archive, selection, target, progress))
-    for uid, reason in failures:
-        errors.print(f"  {uid}: {reason}", markup=False)
-    say(f"Wrote {target}.")
-    if failures:
-        sys.exit(SOME_FAILED)
+    with opened(home) as archive, bar("images") as progress:
+        report = asyncio.run(_export(archive, selection, target, progress))
+    if json:
+        failed = [{"instance": uid, "reason": reason} for uid, reason in report.failures]
+        as_json({"target": str(target), "written": report.written, "unlisted": report.unlisted, "failed": failed})
+    else:
+        for uid, reason in report.failures:
+            complain(f"  {uid}: {reason}")
+        say(f"Wrote {count(report.written, 'object', 'objects')} and a DICOMDIR to {shown(target)}.")
+        if report.unlisted:
+            say(f"{count(report.unlisted, 'object is', 'objects are')} there but not listed in the DICOMDIR.")
+    if report.failures:
+        sys.exit(DONE_IN_PART)
 
 
-async def _export(
-    archive: Archive, selection: Selection, target: Path, progress: Callable[[int, int | None], None]
-) -> list[tuple[str, str]]:
+async def _export(archive: Archive, selection: Selection, target: Path, progress: Tell) -> ExportReport:
     who = operator()
     instances = await archive.retrieve.select(who, selection)
     if not instances:
@@ -91,16 +128,8 @@ async def _export(
         JournalEvent(EventKind.DATA_EXPORT, "export", who.name, who.address, details=details), durable=True
     )
     source = archive.retrieve.source(who)
-    if target.suffix.lower() != ".zip":
-        failures = await export_instances(source, instances, target, lambda done: progress(done, len(instances)))
-        add_dicomdir(target)
-        return failures
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".leadglass-export-") as scratch:
-        folder = Path(scratch)
-        failures = await export_instances(source, instances, folder, lambda done: progress(done, len(instances)))
-        add_dicomdir(folder)
-        zip_folder(folder, target)
-    return failures
+    with shelf(target) as place:
+        return await export_instances(source, instances, place, progress)
 
 
 def delete(
@@ -114,25 +143,25 @@ def delete(
         raise LeadglassError(ErrorCode.USAGE, "Say why with --reason; it is kept in the journal.")
     with opened(home) as archive:
         studies = archive.trash.delete(operator(), _selection(study or [], [], patient), reason)
-    say(f"{len(studies)} study(ies) in the trash; 'leadglass undelete' brings them back.")
+    say(f"{count(len(studies), 'study', 'studies')} in the trash; 'leadglass undelete' brings them back.")
 
 
 def undelete(study: Annotated[list[str], typer.Argument(help="Study Instance UIDs.")], home: HomeOption = None) -> None:
     """Bring studies back from the trash."""
     with opened(home) as archive:
         studies = archive.trash.undelete(operator(), study)
-    say(f"Brought back {len(studies)} study(ies).")
+    say(f"Brought back {count(len(studies), 'study', 'studies')}.")
 
 
 def trash(home: HomeOption = None, json: JsonOption = False) -> None:
     """What is in the trash."""
     with opened(home) as archive:
         entries = archive.trash.entries(operator())
-    rows = [(entry.study_uid, entry.trashed_at, entry.principal, entry.reason) for entry in entries]
+    rows = [(entry.study_uid, moment(entry.trashed_at), entry.principal, entry.reason) for entry in entries]
     if json:
         as_json([dict(zip(("study", "trashed_at", "by", "reason"), row, strict=True)) for row in rows])
     else:
-        table("Trash", ("study", "since (ns)", "by", "reason"), rows)
+        table("Trash", ("study", "since (UTC)", "by", "reason"), rows)
 
 
 def check(
@@ -141,25 +170,31 @@ def check(
     json: JsonOption = False,
 ) -> None:
     """Prove that what should be there is there. Reports, never deletes; exit 7 if anything is damaged."""
-    with opened(home) as archive, _bar("records") as progress:
+    with opened(home) as archive, bar("records") as progress:
         report = archive.maintenance.check(operator(), read_data=read_data, progress=progress)
     if json:
         as_json({"instances": report.instances, "records": report.records, "problems": report.problems})
     else:
         for problem in report.problems:
-            errors.print(f"damaged: {problem}", markup=False)
-        say(f"{report.instances} instances, {report.records} records, {len(report.problems)} problem(s).")
+            complain(f"damaged: {problem}")
+        instances = count(report.instances, "instance", "instances")
+        records = count(report.records, "record", "records")
+        say(f"{instances}, {records}, {count(len(report.problems), 'problem', 'problems')}.")
     if report.problems:
-        sys.exit(7)
+        sys.exit(DAMAGED)
 
 
 def reindex(home: HomeOption = None) -> None:
     """Forget the catalog and rebuild it from the images. The server must be stopped."""
     place = home_of(home)
     config = read_config(place.config)
-    with server_lock(place.lock), open_archive(place, config, keys_of(place, config)) as archive, _bar("images") as bar:
-        report = archive.recovery.reindex(operator(), bar)
-    say(f"Catalogued {report.added} instances of {report.segments} segments, {len(report.damage)} damaged stretch(es).")
+    keys = keys_of(place, config)
+    with server_lock(place.lock), open_archive(place, config, keys) as archive, bar("images") as progress:
+        report = archive.recovery.reindex(operator(), progress)
+    added, segments = count(report.added, "instance", "instances"), count(report.segments, "segment", "segments")
+    say(f"Catalogued {added} of {segments}, {count(len(report.damage), 'damaged stretch', 'damaged stretches')}.")
+    if report.damage:
+        sys.exit(DAMAGED)
 
 
 def _selection(studies: list[str], series: list[str], patient: str) -> Selection:

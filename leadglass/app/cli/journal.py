@@ -7,16 +7,16 @@ import sys
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from leadglass.app.cli.opening import HomeOption, JsonOption, opened, operator
-from leadglass.app.cli.output import as_json, errors, say, table
+from leadglass.app.cli.output import DAMAGED, as_json, complain, count, moment, say, shown
 from leadglass.core.errors import ErrorCode, LeadglassError
-from leadglass.core.events import EventKind, JournalEvent
-from leadglass.journal.codec import entry_to_dict, iso_time
+from leadglass.core.events import EventKind, JournalEvent, Outcome
+from leadglass.journal.codec import JournalEntry, entry_to_dict
 from leadglass.journal.reader import JournalFilter, read_journal
+from leadglass.journal.roots import RootHead
 from leadglass.journal.verify import verify_journal
-
-DAMAGED = 7
 
 
 def register(app: typer.Typer) -> None:
@@ -46,41 +46,63 @@ def show(
     if json:
         as_json([entry_to_dict(entry) for entry in entries])
         return
-    rows = [
-        (
-            iso_time(entry.time),
-            entry.event.what,
-            entry.event.principal,
-            entry.event.address,
-            entry.event.outcome.name.lower(),
-            " ".join(f"{key}={value}" for key, value in entry.event.details.items()),
-        )
-        for entry in entries
-    ]
-    table("Journal", ("when (UTC)", "what", "who", "from", "outcome", "details"), rows)
+    if not entries:
+        say("Journal: none.")
+    for entry in entries:
+        _tell(entry)
 
 
-def verify(home: HomeOption = None, json: JsonOption = False) -> None:
+def _tell(entry: JournalEntry) -> None:
+    """Two lines for people: what, who, from where; below it the details."""
+    event = entry.event
+    outcome = "" if event.outcome is Outcome.SUCCESS else f" [red]{event.outcome.name.lower().replace('_', ' ')}[/]"
+    whom = " ".join(escape(shown(part)) for part in (event.principal, event.address and f"({event.address})") if part)
+    say(f"{moment(entry.time)}  [bold]{escape(shown(event.what))}[/]{outcome}  {whom}")
+    details = "  ".join(f"{key}={value}" for key, value in event.details.items() if str(value))
+    if details:
+        say(f"    {escape(shown(details))}")
+
+
+def verify(
+    head: Annotated[
+        list[str] | None, typer.Option(help="A head that was kept elsewhere ('journal head'); may be repeated.")
+    ] = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
     """Follow every chain and the root chain; exit 7 if anything was changed, removed or cut."""
+    kept = [_head(text) for text in head or []]
     with opened(home) as archive:
         archive.journal.flush()
-        result = verify_journal(archive.home.journal, archive.keys.journal)
+        result = verify_journal(archive.home.journal, archive.keys.journal, kept)
     if json:
         as_json({"problems": list(result.problems), "notes": list(result.notes), "entries": result.entries})
     else:
         for problem in result.problems:
-            errors.print(f"damaged: {problem}", markup=False)
+            complain(f"damaged: {problem}")
         for note in result.notes:
-            say(f"note: {note}")
-        say(f"{result.entries} entries, {len(result.problems)} problem(s).")
+            say(f"note: {escape(shown(note))}")
+        say(f"{count(result.entries, 'entry', 'entries')}, {count(len(result.problems), 'problem', 'problems')}.")
     if result.problems:
         sys.exit(DAMAGED)
 
 
-def head(home: HomeOption = None) -> None:
-    """The signed head of the journal: keep it elsewhere, and a journal cut back behind it is found out."""
+def head(home: HomeOption = None, json: JsonOption = False) -> None:
+    """The signed head of the journal: keep it elsewhere, and 'journal verify --head' finds any later cut."""
     with opened(home) as archive:
-        say(str(archive.journal.head()))
+        found = archive.journal.head()
+    if json:
+        as_json({"sequence": found.sequence, "digest": found.digest.hex(), "head": str(found)})
+    else:
+        say(str(found))
+
+
+def _head(text: str) -> RootHead:
+    sequence, colon, digest = text.strip().partition(":")
+    try:
+        return RootHead(int(sequence), bytes.fromhex(digest if colon else "-"))
+    except ValueError:
+        raise LeadglassError(ErrorCode.USAGE, "--head is a line that 'leadglass journal head' printed.") from None
 
 
 def _kinds(text: str) -> frozenset[EventKind]:
@@ -104,4 +126,4 @@ def _time(text: str) -> int | None:
 
 
 def _warn(problem: str) -> None:
-    errors.print(f"damaged: {problem}", markup=False)
+    complain(f"damaged: {problem}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +11,7 @@ import typer
 
 from leadglass.app.cli.opening import HomeOption, home_of, opened, operator
 from leadglass.app.cli.output import say
+from leadglass.app.cli.secret_input import secret
 from leadglass.app.config import read_config
 from leadglass.app.judging import KIT_TESTED
 from leadglass.app.master import obtain
@@ -40,7 +40,7 @@ def export(
     place = home_of(home)
     config = read_config(place.config)
     master = obtain(config.key_source, place, getpass.getpass)
-    passphrase = _passphrase("Passphrase for the kit: ")
+    passphrase = secret("Passphrase for the kit", None, new=True)
     if len(passphrase) < MIN_PASSPHRASE:
         raise LeadglassError(ErrorCode.USAGE, f"The passphrase needs at least {MIN_PASSPHRASE} characters.")
     text = recovery.export(master, keyset.open_keyset(place.keyset, master), passphrase)
@@ -63,17 +63,10 @@ def test(
         text = kit.read_text("utf-8")
     except OSError as error:
         raise LeadglassError(ErrorCode.USAGE, f"The kit cannot be read: {error.strerror}.") from error
-    recovery.prove(text, _passphrase("Passphrase of the kit: "), place.keyset)
+    recovery.prove(text, secret("Passphrase of the kit", None), place.keyset)
     with opened(home) as archive:
         who = operator()
         event = JournalEvent(EventKind.SECURITY_ALERT, "recovery-kit-tested", who.name, who.address)
         archive.journal.record(event, durable=True)
         archive.state.put_setting(KIT_TESTED, "yes")
     say("The kit opens this archive. Keep it, and its passphrase apart from it, outside this building.")
-
-
-def _passphrase(prompt: str) -> str:
-    """From the terminal; from standard input where there is none (scripts)."""
-    if sys.stdin.isatty():
-        return getpass.getpass(prompt)
-    return sys.stdin.readline().rstrip("\n")

@@ -1,36 +1,49 @@
-"""echo, send, find, get, move: the archive's command line as a service class user, to a named device or a host."""
+"""echo, send, find, get, move: the command line as a service class user, towards a device or any host."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from leadglass.app.cli.opening import JsonOption
-from leadglass.app.cli.output import as_json, say, table
-from leadglass.core.attributes import Attribute, AttributeSet
+from leadglass.app import asking
+from leadglass.app.calling import DEFAULT_TITLE, Peer, parse_endpoint, peer_at, peer_named
+from leadglass.app.cli.opening import HomeOption, JsonOption, opened, operator
+from leadglass.app.cli.output import DONE_IN_PART, as_json, bar, complain, count, say, shown, table
+from leadglass.core.attributes import Attribute
 from leadglass.core.errors import ErrorCode, LeadglassError
-from leadglass.dicom import uids
-from leadglass.dicom.dictionary import keyword_of, tag_of, vr_of
-from leadglass.dicom.part10 import build_file_header, split_file
-from leadglass.dicom.scan import HeaderScanner, text_of
-from leadglass.dicom.sop_classes import STORAGE_SOP_CLASSES
-from leadglass.dicom.values import read_attributes, write_attributes
-from leadglass.net.proposals import NATIVE_SYNTAXES, association_request, propose, propose_one
-from leadglass.net.requestor import Requestor, dial
-from leadglass.wire.dimse.commands import Command
-from leadglass.wire.ul.pdu import AcceptedContext
+from leadglass.dicom.dictionary import keyword_of
+from leadglass.wire.dimse import status
 
-PeerArgument = Annotated[str, typer.Argument(help="Who is asked: TITLE@HOST:PORT.")]
-TitleOption = Annotated[str, typer.Option("--title", help="Our AE title.")]
-KeyOption = Annotated[list[str] | None, typer.Option("--key", "-k", help="Keyword=value, or a keyword to be told.")]
+PeerArgument = Annotated[str, typer.Argument(help="Who is called: an enrolled device's name, or TITLE@HOST:PORT.")]
+TitleOption = Annotated[str, typer.Option("--title", help="Our AE title; the archive's own if not given.")]
+AuthorityOption = Annotated[
+    Path | None, typer.Option("--tls-ca", help="Call TITLE@HOST:PORT with TLS, trusting this CA (PEM).")
+]
+IdentityOption = Annotated[
+    Path | None, typer.Option("--tls-identity", help="Our certificate and its key for TLS, in one PEM file.")
+]
+KeyOption = Annotated[
+    list[str] | None, typer.Option("--key", "-k", help="Keyword=value to match, or a keyword to be told.")
+]
 LevelOption = Annotated[str, typer.Option(help="PATIENT, STUDY, SERIES or IMAGE.")]
-HEAD = 1024 * 1024
-COMMON_CLASSES = tuple(STORAGE_SOP_CLASSES)[:120]
+
+# What each answer says anyway: shown only to who asks for it.
+_NOISE = frozenset({"SpecificCharacterSet", "QueryRetrieveLevel", "RetrieveAETitle"})
+_MEANINGS: Mapping[int, str] = {
+    status.CANCEL: "cancelled",
+    status.REFUSED_NOT_AUTHORIZED: "we may not",
+    status.OUT_OF_RESOURCES: "the peer has no room or too many matches",
+    status.UNABLE_TO_CALCULATE_MATCHES: "the peer could not count the matches",
+    status.UNABLE_TO_PERFORM_SUBOPERATIONS: "none could be sent",
+    status.MOVE_DESTINATION_UNKNOWN: "the peer does not know the destination",
+    status.DATA_SET_DOES_NOT_MATCH_SOP_CLASS: "the identifier does not fit the peer's model",
+    status.SUBOPERATIONS_COMPLETE_WITH_FAILURES: "some could not be sent",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -39,191 +52,139 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def echo(peer: PeerArgument, title: TitleOption = "LEADGLASS") -> None:
-    """C-ECHO."""
-    code = asyncio.run(_echo(peer, title))
-    say(f"{peer} answered 0x{code:04X}.")
+def echo(
+    peer: PeerArgument,
+    title: TitleOption = "",
+    tls_ca: AuthorityOption = None,
+    tls_identity: IdentityOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Ask whether somebody answers (C-ECHO)."""
+    called = _peer(peer, title, home, tls_ca, tls_identity)
+    code = asyncio.run(asking.echo(called))
+    say(f"{shown(called)} answered 0x{code:04X}.")
+    if code:
+        sys.exit(DONE_IN_PART)
 
 
 def send(
     peer: PeerArgument,
-    paths: Annotated[list[Path], typer.Argument(help="DICOM files.")],
-    title: TitleOption = "LEADGLASS",
+    paths: Annotated[list[Path], typer.Argument(help="DICOM files, folders, ZIPs, DICOMDIRs.")],
+    title: TitleOption = "",
+    tls_ca: AuthorityOption = None,
+    tls_identity: IdentityOption = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
 ) -> None:
-    """C-STORE files, as they are."""
-    rows = asyncio.run(_send(peer, title, paths))
-    failed = [row for row in rows if row[1] != "0x0000"]
-    say(f"Sent {len(rows) - len(failed)} of {len(rows)}.")
-    if failed:
-        table("Not stored as sent", ("file", "status", "comment"), failed)
-        raise SystemExit(10)
+    """Send files as they are (C-STORE)."""
+    called = _peer(peer, title, home, tls_ca, tls_identity)
+    with bar("files") as progress:
+        sent = asyncio.run(asking.send(called, paths, progress))
+    columns = ("file", "status", "comment")
+    if json:
+        lists = {
+            name: [dict(zip(columns, row, strict=True)) for row in rows]
+            for name, rows in (("warned", sent.warned), ("failed", sent.failed))
+        }
+        as_json({"stored": sent.stored, **lists})
+    else:
+        say(f"Sent {sent.stored:,} of {sent.stored + len(sent.failed):,}.")
+        for name, code, comment in (*sent.warned, *sent.failed):
+            complain(f"  {name}: {' '.join(filter(None, (code, comment)))}")
+    if sent.failed:
+        sys.exit(DONE_IN_PART)
 
 
 def find(
     peer: PeerArgument,
     key: KeyOption = None,
     level: LevelOption = "STUDY",
-    title: TitleOption = "LEADGLASS",
+    title: TitleOption = "",
+    tls_ca: AuthorityOption = None,
+    tls_identity: IdentityOption = None,
+    home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """C-FIND in the study root."""
-    matches = asyncio.run(_find(peer, title, _identifier(level, key or [])))
-    plain = [{keyword_of(tag) or f"{tag:08X}": _plain(value) for tag, value in match.items()} for match in matches]
+    """Query (C-FIND), for example: find pacs -k PatientName='Nobody*' -k StudyDate -k StudyInstanceUID."""
+    identifier = asking.identifier_of(level, key or [])
+    asked = [_name(asking.tag_in(word)) for word in key or []]
+    matches = asyncio.run(asking.find(_peer(peer, title, home, tls_ca, tls_identity), identifier))
+    plain = [{_name(tag): _plain(value) for tag, value in match.items()} for match in matches]
     if json:
         as_json(plain)
         return
-    columns = sorted({name for match in plain for name in match})
-    table("Matches", columns, [[match.get(name, "") for name in columns] for match in plain])
+    others = sorted({name for match in plain for name in match} - set(asked))
+    columns = list(dict.fromkeys((*asked, *(name for name in others if name not in _NOISE))))
+    if columns:
+        table("Matches", columns, [[match.get(name, "") for name in columns] for match in plain])
+    else:
+        say(f"{count(len(plain), 'match', 'matches')}. Say with -k what to be told.")
 
 
 def get(
     peer: PeerArgument,
-    folder: Annotated[Path, typer.Argument(help="Where the files go.")],
+    folder: Annotated[Path, typer.Argument(help="Where the files go: a new or empty folder.")],
     key: KeyOption = None,
     level: LevelOption = "STUDY",
-    title: TitleOption = "LEADGLASS",
+    title: TitleOption = "",
+    tls_ca: AuthorityOption = None,
+    tls_identity: IdentityOption = None,
+    home: HomeOption = None,
 ) -> None:
-    """C-GET into a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    code, count = asyncio.run(_get(peer, title, _identifier(level, key or []), folder))
-    say(f"{count} files in {folder}, status 0x{code:04X}.")
-    if code:
-        raise SystemExit(10)
+    """Fetch into a folder (C-GET). The files are not encrypted."""
+    identifier = asking.identifier_of(level, key or [])
+    called = _peer(peer, title, home, tls_ca, tls_identity)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise LeadglassError(ErrorCode.USAGE, f"{folder} is not an empty folder; nothing is overwritten.")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with bar("images") as progress:
+        outcome = asyncio.run(asking.get(called, identifier, folder, progress))
+    _tell(outcome, f"Fetched {count(outcome.completed, 'object', 'objects')} into {shown(folder)}")
 
 
 def move(
     peer: PeerArgument,
-    destination: Annotated[str, typer.Argument(help="The AE title to move to.")],
+    destination: Annotated[str, typer.Argument(help="The AE title to move to, as the peer knows it.")],
     key: KeyOption = None,
     level: LevelOption = "STUDY",
-    title: TitleOption = "LEADGLASS",
+    title: TitleOption = "",
+    tls_ca: AuthorityOption = None,
+    tls_identity: IdentityOption = None,
+    home: HomeOption = None,
 ) -> None:
-    """C-MOVE to another AE title."""
-    code = asyncio.run(_move(peer, title, destination, _identifier(level, key or [])))
-    say(f"Status 0x{code:04X}.")
-    if code:
-        raise SystemExit(10)
+    """Have a peer send to an AE title that it knows (C-MOVE)."""
+    identifier = asking.identifier_of(level, key or [])
+    called = _peer(peer, title, home, tls_ca, tls_identity)
+    with bar("images") as progress:
+        outcome = asyncio.run(asking.move(called, destination, identifier, progress))
+    _tell(outcome, f"Moved {count(outcome.completed, 'object', 'objects')} to {shown(destination)}")
 
 
-async def _open(
-    peer: str, title: str, wanted: Sequence[tuple[str, tuple[str, ...]]], receives: tuple[str, ...] = ()
-) -> Requestor:
-    called, at, address = peer.partition("@")
-    host, colon, port = address.rpartition(":")
-    if not (at and colon and host and port.isdigit()):
-        raise LeadglassError(ErrorCode.USAGE, "Name the peer as TITLE@HOST:PORT.")
-    return await dial(
-        host.strip("[]"), int(port), association_request(called, title, propose_one(wanted), receives=receives)
-    )
+def _tell(outcome: asking.Outcome, done: str) -> None:
+    failed = f", {outcome.failed:,} failed" if outcome.failed else ""
+    if not outcome.code:
+        say(f"{done}{failed}.")
+    else:
+        meaning = outcome.comment or _MEANINGS.get(outcome.code, "the peer could not do it")
+        say(f"{done}{failed}: 0x{outcome.code:04X}, {shown(meaning.rstrip('. '))}.")
+    if outcome.code or outcome.failed:
+        sys.exit(DONE_IN_PART)
 
 
-async def _echo(peer: str, title: str) -> int:
-    association = await _open(peer, title, [(uids.VERIFICATION, NATIVE_SYNTAXES)])
-    code = await association.echo()
-    await association.release()
-    return code
+def _peer(text: str, title: str, home: Path | None, authority: Path | None, identity: Path | None) -> Peer:
+    """Whoever is named: TITLE@HOST:PORT, or a device of the archive at `home`."""
+    endpoint = parse_endpoint(text, tls=authority is not None)
+    if endpoint is not None:
+        return peer_at(endpoint, title or DEFAULT_TITLE, authority, identity)
+    if "@" in text or home is None:
+        comment = "Name the peer as TITLE@HOST:PORT, or as a device of the archive that --home or LEADGLASS_HOME names."
+        raise LeadglassError(ErrorCode.USAGE, comment)
+    with opened(home) as archive:
+        return peer_named(archive, operator(), text, title)
 
 
-async def _send(peer: str, title: str, paths: list[Path]) -> list[tuple[str, str, str]]:
-    heads = {path: _announced(path) for path in paths}
-    rows = []
-    wanted = dict.fromkeys((sop_class, (syntax,)) for sop_class, _, syntax, _ in heads.values())
-    for contexts in propose(wanted):
-        pairs = [(context.abstract_syntax, context.transfer_syntaxes) for context in contexts]
-        association = await _open(peer, title, pairs)
-        for path, (sop_class, sop_instance, syntax, offset) in heads.items():
-            if (sop_class, (syntax,)) not in pairs:
-                continue
-            try:
-                context = association.context_for(sop_class, (syntax,))
-                answer = await association.store(context, sop_instance, _pieces(path, offset))
-                rows.append((str(path), f"0x{answer.status:04X}", answer.command.error_comment or ""))
-            except LeadglassError as error:
-                rows.append((str(path), error.code.value, error.comment))
-        await association.release()
-    return rows
-
-
-def _announced(path: Path) -> tuple[str, str, str, int]:
-    with path.open("rb") as file:
-        head = file.read(HEAD)
-    start = split_file(head)
-    scanner = HeaderScanner(start.transfer_syntax_uid)
-    scanner.feed(head[start.data_set_offset :])
-    scan = scanner.partial
-    return text_of(scan, 0x00080016), text_of(scan, 0x00080018), start.transfer_syntax_uid, start.data_set_offset
-
-
-async def _pieces(path: Path, offset: int) -> AsyncIterator[bytes]:
-    with path.open("rb") as file:
-        file.seek(offset)
-        while piece := file.read(HEAD):
-            yield piece
-
-
-async def _find(peer: str, title: str, identifier: AttributeSet) -> list[AttributeSet]:
-    association = await _open(peer, title, [(uids.STUDY_ROOT_FIND, NATIVE_SYNTAXES)])
-    context = association.context_for(uids.STUDY_ROOT_FIND)
-    data = write_attributes(identifier, context.transfer_syntax, "ISO_IR 192")
-    matches = []
-    async with aclosing(association.find(context, data)) as responses:
-        async for response in responses:
-            if response.data is not None:
-                matches.append(read_attributes(response.data, context.transfer_syntax))
-            elif response.status:
-                comment = response.command.error_comment or f"the peer answered 0x{response.status:04X}"
-                raise LeadglassError(ErrorCode.UNAVAILABLE, f"The query ended early: {comment}")
-    await association.release()
-    return list(matches)
-
-
-async def _get(peer: str, title: str, identifier: AttributeSet, folder: Path) -> tuple[int, int]:
-    classes = COMMON_CLASSES
-    wanted = [(uids.STUDY_ROOT_GET, NATIVE_SYNTAXES), *((item, NATIVE_SYNTAXES) for item in classes)]
-    association = await _open(peer, title, wanted, classes)
-    context = association.context_for(uids.STUDY_ROOT_GET)
-    data = write_attributes(identifier, context.transfer_syntax, "ISO_IR 192")
-    count = 0
-
-    async def sink(command: Command, accepted: AcceptedContext, pieces: AsyncIterator[bytes]) -> int:
-        nonlocal count
-        count += 1
-        instance = command.affected_sop_instance_uid or ""
-        with (folder / f"{count:08d}.dcm").open("xb") as file:
-            file.write(build_file_header(accepted.abstract_syntax, instance, accepted.transfer_syntax))
-            async for piece in pieces:
-                file.write(piece)
-        return 0
-
-    code = 0
-    async with aclosing(association.get(context, data, sink)) as responses:
-        async for response in responses:
-            code = response.status
-    await association.release()
-    return code, count
-
-
-async def _move(peer: str, title: str, destination: str, identifier: AttributeSet) -> int:
-    association = await _open(peer, title, [(uids.STUDY_ROOT_MOVE, NATIVE_SYNTAXES)])
-    context = association.context_for(uids.STUDY_ROOT_MOVE)
-    data = write_attributes(identifier, context.transfer_syntax, "ISO_IR 192")
-    code = 0
-    async with aclosing(association.move(context, data, destination)) as responses:
-        async for response in responses:
-            code = response.status
-    await association.release()
-    return code
-
-
-def _identifier(level: str, keys: list[str]) -> AttributeSet:
-    found: dict[int, Attribute] = {0x00080052: Attribute("CS", (level.upper(),))}
-    for text in keys:
-        keyword, _, value = text.partition("=")
-        tag = tag_of(keyword)
-        if tag is None:
-            raise LeadglassError(ErrorCode.USAGE, f"There is no attribute with the keyword '{keyword}'.")
-        found[tag] = Attribute(vr_of(tag), tuple(value.split("\\")) if value else ())
-    return dict(sorted(found.items()))
+def _name(tag: int) -> str:
+    return keyword_of(tag) or f"{tag >> 16:04X},{tag & 0xFFFF:04X}"
 
 
 def _plain(attribute: Attribute) -> str:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from leadglass.app import demo as demonstration
 from leadglass.app.cli.opening import HomeOption, JsonOption, home_of, keys_of, opened, operator
-from leadglass.app.cli.output import as_json, errors, say, table
+from leadglass.app.cli.output import as_json, complain, say, size, table
 from leadglass.app.config import Config, read_config
 from leadglass.app.facts import forbid_core_dumps
 from leadglass.app.home import Home
@@ -26,7 +27,7 @@ from leadglass.index.state import SqliteState
 from leadglass.journal.writer import ChainedJournal
 from leadglass.keys.keyset import KeySet
 
-OUTSIDE_SCAN = "nmap -Pn -sV -p 104,11112,{ports} YOUR-PUBLIC-ADDRESS"
+OUTSIDE_SCAN = "nmap -Pn -sV -p {ports} YOUR-PUBLIC-ADDRESS"
 
 
 def register(app: typer.Typer) -> None:
@@ -50,7 +51,7 @@ def init(
     place = home_of(home)
     key = key_file or place.root.parent / f"{place.root.name}-key" / "master.key"
     make_archive(place, Plan(key, title, host, port, tls_port))
-    say(f"Made the archive [bold]{place.root}[/], its master key is in [bold]{key}[/].")
+    say(f"Made the archive [bold]{escape(str(place.root))}[/], its master key is in [bold]{escape(str(key))}[/].")
     say("Next: export and test a recovery kit, and keep it where a fire in this room does not reach it:")
     say(f"  leadglass keys export --home {place.root} KIT.txt")
     say(f"  leadglass keys test --home {place.root} KIT.txt")
@@ -83,7 +84,8 @@ def _judge(place: Home, config: Config, keys: KeySet) -> None:
             journal.record(_start_event("start-refused", risk, Outcome.SERIOUS_FAILURE))
     for risk in against:
         override = f"[override: {risk.name}]" if risk.overridable else ""
-        errors.print(f"unsafe: {risk.sentence}\n  mend: {risk.mend} {override}", markup=False)
+        complain(f"unsafe: {risk.sentence}")
+        complain(f"  mend: {risk.mend} {override}".rstrip())
     if against:
         raise LeadglassError(ErrorCode.UNSAFE, f"Not started: {len(against)} unsafe setting(s), named above.")
 
@@ -127,7 +129,7 @@ def status(home: HomeOption = None, json: JsonOption = False) -> None:
     for risk in open_risks:
         say(f"[bold red]unsafe[/] {risk.sentence} {risk.mend}")
     table("Overrides in force", ("risk", "device", "until", "reason"), overrides)
-    ports = ",".join(str(listener.port) for listener in archive.config.listeners)
+    ports = ",".join(str(port) for port in sorted({104, 11112, *(item.port for item in archive.config.listeners)}))
     say("A forwarded port cannot be seen from inside. From outside, run:")
     say("  " + OUTSIDE_SCAN.format(ports=ports))
 
@@ -139,7 +141,11 @@ def stats(home: HomeOption = None, json: JsonOption = False) -> None:
     if json:
         as_json(counts)
     else:
-        table("In the archive", ("what", "how many"), list(counts.items()))
+        rows = [
+            (name.replace("_", " "), size(number) if name == "bytes" else f"{number:,}")
+            for name, number in counts.items()
+        ]
+        table("In the archive", ("what", "how many"), rows)
 
 
 def demo(

@@ -1,0 +1,90 @@
+"""Calling somebody over DICOM for a command: a device by its name, or TITLE@HOST:PORT."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from leadglass.app.archive import Archive
+from leadglass.app.certificates import Certificates
+from leadglass.core.device import Endpoint
+from leadglass.core.errors import ErrorCode, LeadglassError
+from leadglass.core.principal import Principal
+from leadglass.net.dialer import DialOptions
+from leadglass.net.proposals import association_request
+from leadglass.net.requestor import Requestor, dial
+from leadglass.net.tls import client_context
+from leadglass.wire.ul.pdu import ProposedContext
+
+DEFAULT_TITLE = "LEADGLASS"
+# PS3.8 table 9-21: result/source/reason
+_REJECTIONS = {
+    "1/1/1": "it gives no reason",
+    "1/1/3": "it does not know our AE title, or not from this address",
+    "1/1/7": "it is not called by that AE title",
+    "2/3/1": "it is busy, try again",
+    "2/3/2": "it has too many associations, try again",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Somebody to call, and who we say we are. `tls` is None for plain DICOM."""
+
+    endpoint: Endpoint
+    own_title: str
+    tls: ssl.SSLContext | None = None
+
+    def __str__(self) -> str:
+        return f"{self.endpoint.ae_title}@{self.endpoint.host}:{self.endpoint.port}"
+
+    async def dial(self, contexts: tuple[ProposedContext, ...], receives: Iterable[str] = ()) -> Requestor:
+        """Open an association. Raises what `net.dialer.open_association` raises."""
+        request = association_request(self.endpoint.ae_title, self.own_title, contexts, receives=receives)
+        try:
+            return await dial(self.endpoint.host, self.endpoint.port, request, DialOptions(ssl_context=self.tls))
+        except LeadglassError as error:
+            meaning = _REJECTIONS.get(error.comment.rsplit(" ", 1)[-1])
+            if error.code is ErrorCode.NOT_AUTHORISED and meaning:
+                raise LeadglassError(error.code, f"{error.comment} ({meaning}).") from error
+            raise
+
+
+def parse_endpoint(text: str, *, tls: bool = False) -> Endpoint | None:
+    """TITLE@HOST:PORT ([HOST] for IPv6); None if `text` is not written so."""
+    title, at, address = text.partition("@")
+    host, colon, port = address.rpartition(":")
+    if not (at and colon and title and host and port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        return None
+    return Endpoint(host.strip("[]"), int(port), title, tls)
+
+
+def peer_at(endpoint: Endpoint, own_title: str, authority: Path | None, identity: Path | None) -> Peer:
+    """A peer that is no device. `authority` (PEM) makes it TLS; `identity` (PEM with certificate and key) is ours."""
+    if authority is None:
+        if identity is not None:
+            raise LeadglassError(
+                ErrorCode.USAGE, "--tls-identity goes with --tls-ca: over plain DICOM it says nothing."
+            )
+        return Peer(endpoint, own_title)
+    try:
+        ours = identity.read_bytes() if identity is not None else b""
+        context = client_context(authority.read_bytes(), certificate=ours, key=ours)
+    except (OSError, ValueError, ssl.SSLError) as error:
+        reason = getattr(error, "strerror", None) or "no certificate in PEM form"
+        raise LeadglassError(ErrorCode.USAGE, f"A file named for TLS cannot be used: {reason}.") from error
+    return Peer(endpoint, own_title, context)
+
+
+def peer_named(archive: Archive, principal: Principal, name: str, own_title: str = "") -> Peer:
+    """The device `name` of `archive`, with its certificates. NOT_FOUND, or USAGE if it has no address to call."""
+    device = archive.devices.device(principal, name)
+    if device.listens is None:
+        comment = f"Device {name} has no address to call; it was enrolled without --listens."
+        raise LeadglassError(ErrorCode.USAGE, comment)
+    tls = None
+    if device.listens.tls:
+        tls = Certificates(archive.state, archive.keys.ca, archive.config).for_dialing(device)
+    return Peer(device.listens, own_title or archive.config.ae_titles[0], tls)
