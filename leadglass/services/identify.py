@@ -50,9 +50,10 @@ def identity_of(scan: HeaderScan, claims: Claims) -> InstanceIdentity:
     Raises LeadglassError IDENTITY_MISMATCH, INVALID_UID, MISSING_UID or UNPARSABLE, with the offending tag.
     """
     sop_class = _matching(scan, SOP_CLASS_UID, claims.sop_class_uid)
-    sop_instance = _matching(scan, SOP_INSTANCE_UID, claims.sop_instance_uid)
-    if not is_valid_uid(sop_instance):
+    sop_instance = text_of(scan, SOP_INSTANCE_UID)
+    if sop_instance and not is_valid_uid(sop_instance):  # first: what is no ASCII reads differently in the command
         raise LeadglassError(ErrorCode.INVALID_UID, "The SOP Instance UID is not a UID.", tags=(SOP_INSTANCE_UID,))
+    sop_instance = _matching(scan, SOP_INSTANCE_UID, claims.sop_instance_uid)
     study = _grouping_uid(scan, STUDY_INSTANCE_UID, sop_class)
     series = _grouping_uid(scan, SERIES_INSTANCE_UID, sop_class)
     return InstanceIdentity(sop_class, sop_instance, study, series, _patient_of(scan, claims))

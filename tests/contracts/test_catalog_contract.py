@@ -142,7 +142,7 @@ def test_the_same_bytes_in_another_transfer_syntax_are_a_version(catalog):
     ]
 
 
-def test_another_content_of_one_uid_is_a_version_that_is_not_served(catalog):
+def test_b6_another_content_of_one_uid_is_a_version_that_is_not_served(catalog):
     outcomes = catalog.add([entry("1.1"), entry("1.1", offset=500), entry("1.1", offset=900)], [])
     assert outcomes == [AddOutcome.ADDED, AddOutcome.VERSION, AddOutcome.VERSION]
     assert catalog.lookup("1.1").location.offset == 0
@@ -170,7 +170,7 @@ def test_one_patient_id_of_two_issuers_is_two_patients(catalog):
     assert catalog.studies_of(Selection(Level.PATIENT, patient_id="P")) == ["1.2", "2"]
 
 
-def test_two_patients_with_one_patient_id_and_issuer_are_one_entity_with_the_first_name(catalog):
+def test_b6_two_patients_with_one_patient_id_and_issuer_are_one_entity_with_the_first_name(catalog):
     catalog.add(
         [entry("1.1", PatientName="Rossi^Maria"), entry("2.1", study="2", series="2.1", PatientName="Bianchi")], []
     )

@@ -128,11 +128,11 @@ def test_reading_never_raises(raw, vr, sets):
         (b"\xff", ("ISO_IR 13",)),
     ],
 )
-def test_lies_are_told(raw, sets):
+def test_c8_lies_are_told(raw, sets):
     assert not decode_checked(raw, "LO", sets)[1]
 
 
-def test_an_overlong_slash_stays_no_slash():
+def test_c8_an_overlong_slash_stays_no_slash():
     assert "/" not in decode_text(b"\xc0\xaf", "LO", ("ISO_IR 192",))
 
 

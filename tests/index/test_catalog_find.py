@@ -214,7 +214,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
-def test_hostile_keys_find_nothing_that_they_do_not_name(hospital, text):
+def test_b5_hostile_keys_find_nothing_that_they_do_not_name(hospital, text):
     universal = not text.strip("\0 ") or not text.strip("*")
     for keyword in (
         "PatientID",
@@ -228,7 +228,7 @@ def test_hostile_keys_find_nothing_that_they_do_not_name(hospital, text):
         assert len(found) == (3 if universal else 0)
 
 
-def test_a_list_of_one_hundred_thousand_uids(hospital):
+def test_b5_a_list_of_one_hundred_thousand_uids(hospital):
     uids = [f"1.2.3.{n}" for n in range(99_998)] + ["1.1", "2"]
     assert answers(hospital, Level.STUDY, "StudyInstanceUID", StudyInstanceUID=uids) == [("2",)]
     assert answers(hospital, Level.IMAGE, "SOPInstanceUID", SOPInstanceUID=uids) == [("1.1",)]

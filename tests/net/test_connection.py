@@ -183,7 +183,7 @@ async def test_idle_time_is_the_handlers_to_set(lab: Any) -> None:
     assert await peer.read_pdu() == Abort(2, 0)
 
 
-async def test_release_collision(lab: Any) -> None:
+async def test_a15_release_collision(lab: Any) -> None:
     listener = await lab.listen()
     peer = await lab.peer(listener)
     await peer.associate()

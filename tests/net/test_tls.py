@@ -125,7 +125,7 @@ async def test_a_large_store_over_tls(lab: Any) -> None:
 
 
 @pytest.mark.parametrize("who", STRANGERS.values(), ids=STRANGERS.keys())
-async def test_a_caller_without_proof_never_reaches_dicom(lab: Any, who: Identity | None) -> None:
+async def test_a16_a_caller_without_proof_never_reaches_dicom(lab: Any, who: Identity | None) -> None:
     listener = await lab.listen(ssl_context=archive_context())
     with pytest.raises(LeadglassError) as caught:
         await call(lab, listener.port, lenient_client(who))
@@ -156,7 +156,7 @@ OLD = {
 
 @pytest.mark.parametrize(("version", "ciphers"), OLD.values(), ids=OLD.keys())
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-async def test_old_cryptography_is_refused(lab: Any, version: ssl.TLSVersion, ciphers: str) -> None:
+async def test_a16_old_cryptography_is_refused(lab: Any, version: ssl.TLSVersion, ciphers: str) -> None:
     listener = await lab.listen(ssl_context=archive_context())
     context = lenient_client(DEVICE)
     context.set_ciphers(ciphers)
@@ -185,7 +185,7 @@ def test_only_aead_with_ephemeral_keys_is_offered() -> None:
 @pytest.mark.parametrize(
     "raw", [b"\x01\x00\x00\x00", b"GET / HTTP/1.1\r\n\r\n", bytes(5000)], ids=["dicom", "http", "zeros"]
 )
-async def test_plain_bytes_on_the_tls_port(lab: Any, raw: bytes) -> None:
+async def test_a16_plain_bytes_on_the_tls_port(lab: Any, raw: bytes) -> None:
     listener = await lab.listen(ssl_context=archive_context(), timings=Timings(artim=0.3))
     peer = await lab.peer(listener)
     await peer.send(encode(lab.REQUEST) if raw[:1] == b"\x01" else raw)
@@ -194,7 +194,7 @@ async def test_plain_bytes_on_the_tls_port(lab: Any, raw: bytes) -> None:
 
 
 @pytest.mark.parametrize("raw", [b"", bytes.fromhex("1603010200010001fc0303")], ids=["nothing", "half a hello"])
-async def test_half_a_handshake_ends_with_artim_and_delays_nobody(lab: Any, raw: bytes) -> None:
+async def test_a16_half_a_handshake_ends_with_artim_and_delays_nobody(lab: Any, raw: bytes) -> None:
     listener = await lab.listen(ssl_context=archive_context(), timings=Timings(artim=0.5))
     peer = await lab.peer(listener)
     await peer.send(raw)

@@ -56,7 +56,7 @@ async def test_a_sop_class_that_is_not_the_contexts(door, sop_class):
     "uid",
     [
         *("..", ".", "/etc/passwd", "..\\..", "1.2.3\0.4", LONG_UID, "1.2.a", "1.2.x", "%2e%2e%2f"),
-        *("1.2.3 4", "1.2/3", "1.2.3\n", "*", "1.2.*", "C:1.2"),
+        *("1.2.3 4", "1.2/3", "1.2.3\n", "*", "1.2.*", "C:1.2", "1.2.\u00b2"),
     ],
 )
 async def test_b1_instance_uids_that_are_none(door, uid):

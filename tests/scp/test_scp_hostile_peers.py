@@ -4,9 +4,11 @@ import asyncio
 import contextlib
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from leadglass.app.live import read_live
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.net.requestor import dial
 from leadglass.wire.dimse.commands import c_echo_rq, c_store_rq, decode_command, encode_command
@@ -45,6 +47,34 @@ async def test_a8_silent_peers_do_not_keep_a_device_out(door):
             if number % 2:
                 await peer.send(encode(door.request())[:40])
         await door.serves()
+
+
+def process_of(door):
+    """Resident memory in bytes, open files and threads of the DICOM process."""
+    proc = Path("/proc") / str(read_live(door.server.home.live)["pid"])
+    status = (proc / "status").read_text()
+    resident, threads = (int(status.split(name)[1].split()[0]) for name in ("VmRSS:", "Threads:"))
+    return resident * 1024, len(list((proc / "fd").iterdir())), threads
+
+
+async def test_a9_many_come_and_go_and_the_archive_is_as_before(door):
+    async def come_and_go(connections, associations):
+        for _ in range(connections):
+            async with door.raw():
+                pass
+        for _ in range(associations):
+            async with door.caller("CT") as caller:
+                assert await caller.peer.echo() == 0
+
+    await come_and_go(200, 20)
+    memory, files, threads = process_of(door)
+    await come_and_go(3_000, 300)
+    await door.serves()
+    after = process_of(door)
+    assert after[0] - memory < 16 * 1024 * 1024
+    assert after[1] - files < 20  # the last ones may still be closing
+    assert after[2] - threads <= 4
+    await door.serves()
 
 
 async def test_stalled_peers_never_delay_another(door):

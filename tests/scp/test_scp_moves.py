@@ -153,3 +153,20 @@ async def test_a_deaf_destination_is_reported_with_pending_answers_before(door):
     assert len(answers) >= 5
     assert {answer.status for answer in answers[:-1]} == {0xFF00}
     assert (answers[-1].status, answers[-1].command.failed) == (0xA702, 1)
+
+
+@pytest.mark.parametrize(
+    "uid", ["..", "/etc/passwd", "..\\..", "1.2\0.3", "%2e%2e", "1" * 65, "' OR 1=1 --", "1.2*", "*"]
+)
+@pytest.mark.parametrize("level", ["STUDY", "SERIES", "IMAGE"])
+async def test_b1_uids_that_are_none_select_nothing(door, level, uid):
+    tag = {"STUDY": 0x0020000D, "SERIES": 0x0020000E, "IMAGE": 0x00080018}[level]
+    async with door.caller() as caller:
+        await caller.stored(door.Image())
+        context = caller.peer.context_for(uids.STUDY_ROOT_MOVE)
+        what = door.identifier(level, {tag: Attribute("UI", (uid,))})
+        answer = [answer async for answer in caller.peer.move(context, what, "SINK")][-1]
+        assert answer.status in (0, 0xA900, 0xC000)
+        assert not answer.command.completed
+        assert not answer.command.failed
+        await caller.still_works()

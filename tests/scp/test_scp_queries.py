@@ -67,7 +67,7 @@ async def test_b6_one_instance_uid_with_two_contents_is_one_instance(door):
         assert len(await caller.matches("IMAGE", key(INSTANCE, "UI", first.uid))) == 1
 
 
-async def test_a_query_beyond_the_limit_says_so(door):
+async def test_b5_a_query_beyond_the_limit_says_so(door):
     images = [door.Image(patient_id="MANY") for _ in range(5)]
     async with door.caller("NARROW") as caller:
         await caller.stored(*images)

@@ -148,7 +148,7 @@ def test_an_empty_command() -> None:
     refused(MessageAssembler(), command_piece(b""))
 
 
-def test_a_command_that_never_ends_is_refused_at_its_limit() -> None:
+def test_a12_a_command_that_never_ends_is_refused_at_its_limit() -> None:
     assembler = MessageAssembler()
     taken = 0
     with pytest.raises(LeadglassError):

@@ -195,7 +195,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE.keys())
-def test_hostile_requests_are_refused(body: memoryview) -> None:
+def test_a10_hostile_requests_are_refused(body: memoryview) -> None:
     with pytest.raises(InvalidPduError):
         decode(1, body)
 
@@ -218,7 +218,7 @@ def test_tolerated_oddities() -> None:
 
 
 @pytest.mark.parametrize("pdu_type", range(256))
-def test_no_type_may_announce_everything(pdu_type: int) -> None:
+def test_a5_no_type_may_announce_everything(pdu_type: int) -> None:
     assert check_length(pdu_type, 0xFFFFFFFF, MAX_PDU_LENGTH)
     assert check_length(pdu_type, 0, MAX_PDU_LENGTH)
 
