@@ -24,7 +24,8 @@ class RecordTrailer:
 
     `received_at` is nanoseconds since the epoch, UTC; `digest` BLAKE3-256 of the data set bytes as received.
     `principal` and `address` are the store's journal event: who sent it, from where. `order` tells which of two came
-    first: nanoseconds like `received_at`, but of a clock that is never set back; 0 means `received_at`.
+    first: nanoseconds like `received_at`, but of a clock that is never set back; 0 means `received_at`. `mends` says
+    that an earlier record of the same bytes was damaged when this one came: it takes that one's place.
     """
 
     identity: InstanceIdentity
@@ -38,6 +39,7 @@ class RecordTrailer:
     assumed_character_set: str  # the device's, used where (0008,0005) is missing
     file_meta: bytes = b""  # File Meta Information kept aside (import), without preamble and prefix
     order: int = 0
+    mends: bool = False
 
     @property
     def came(self) -> int:

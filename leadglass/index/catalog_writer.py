@@ -34,7 +34,8 @@ _SERIES_NUMBER = tag_of("SeriesNumber")
 _INSTANCE_NUMBER = tag_of("InstanceNumber")
 _MAX_NUMBER_TEXT = 18  # digits that fit a column; IS has 12 at most
 
-_FIND_UID = "SELECT uid, version, segment, offset, digest, syntax FROM instances WHERE uid_key = ?"
+_FIND_UID = "SELECT id, uid, version, segment, offset, digest, syntax FROM instances WHERE uid_key = ?"
+_MOVE = "UPDATE instances SET segment = ?, offset = ?, key_id = ? WHERE id = ? RETURNING served, length"
 _INSERT = "INSERT INTO instances VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _TALLY = """UPDATE segments SET served = served + ?, versions = versions + ?, bytes = bytes + ?,
     version_bytes = version_bytes + ?, last_order = max(last_order, ?)"""
@@ -114,10 +115,15 @@ class CatalogWriter:
         segment = self._segment(location.segment)
         syntax = self._term(trailer.transfer_syntax_uid)
         version = 1
-        for known, number, *place, digest, encoding in self._execute(_FIND_UID, (key,)).fetchall():
+        for pk, known, number, *place, digest, encoding in self._execute(_FIND_UID, (key,)).fetchall():
             if known == uid:
-                if place == [segment, location.offset] or (digest == trailer.digest and encoding == syntax):
-                    return AddOutcome.KNOWN  # met in replay, or sent again after a store that was answered as failed
+                if place == [segment, location.offset]:
+                    return AddOutcome.KNOWN  # met in replay
+                if digest == trailer.digest and encoding == syntax:
+                    if not trailer.mends:
+                        return AddOutcome.KNOWN  # sent again after a store that was answered as failed
+                    self._move(pk, place[0], segment, entry, tallies)
+                    return AddOutcome.ADDED
                 version = max(version, number + 1)
         served = version == 1
         series = self._series_of(entry, served)
@@ -156,6 +162,18 @@ class CatalogWriter:
         tally.versions += 1
         tally.version_bytes += location.data_set_length
         return AddOutcome.VERSION
+
+    def _move(self, pk: int, old: int, new: int, entry: InstanceEntry, tallies: dict[int, _Tally]) -> None:
+        """Have a row point to another record of the same bytes, because the one before is damaged."""
+        served, length = self._execute(_MOVE, (new, entry.location.offset, entry.key_id, pk)).fetchone()
+        self._execute("INSERT OR IGNORE INTO segment_series VALUES (?, ?)", (new, pk >> SERIES_SHIFT))
+        for segment, change in ((old, -1), (new, 1)):
+            tally = tallies.setdefault(segment, _Tally())
+            tally.bytes += change * length
+            tally.served += change * served
+            tally.versions += change * (not served)
+            tally.version_bytes += change * length * (not served)
+        tallies[new].last_order = max(tallies[new].last_order, entry.trailer.came)
 
     def _note(self, series: _Series, segment: int, sop_class: int, served: bool) -> None:
         """What changes beside the row, nearly always nothing."""

@@ -38,6 +38,21 @@ def same_values(vault: Vault, data_set: bytes, transfer_syntax_uid: str, stored:
         return False
 
 
+def is_whole(vault: Vault, stored: StoredInstance) -> bool:
+    """Whether the stored instance can be read; up to LARGEST_COMPARED all of it is, beyond only its ends."""
+    try:
+        reader = vault.open(stored.location, stored.identity)
+        try:
+            if stored.location.data_set_length <= LARGEST_COMPARED:
+                for _ in reader.chunks():
+                    pass
+        finally:
+            reader.close()
+    except LeadglassError:
+        return False
+    return True
+
+
 def _encapsulated(transfer_syntax_uid: str) -> str:
     syntax = TRANSFER_SYNTAXES.get(transfer_syntax_uid)
     return transfer_syntax_uid if syntax is None or syntax.encapsulated else ""

@@ -26,7 +26,7 @@ from leadglass.core.records import InstanceEntry, Location, RecordTrailer, Store
 from leadglass.dicom.scan import HeaderScan, HeaderScanner
 from leadglass.services.admit import Gate, use_case
 from leadglass.services.budget import BufferBudget
-from leadglass.services.compare import same_values
+from leadglass.services.compare import is_whole, same_values
 from leadglass.services.group_commit import GroupCommit
 from leadglass.services.identify import identity_of, key_scope_of
 from leadglass.services.receipts import Receipts
@@ -132,6 +132,7 @@ class Reception:
         self._announced = announced
         self._scanner = HeaderScanner(announced.transfer_syntax_uid)
         self._progress = _Progress()
+        self._mends = False  # the stored one is damaged, and this is the same
         self._existing = tools.catalog.lookup(announced.sop_instance_uid)
         if self._existing is not None:
             self._progress.plain = bytearray()
@@ -235,6 +236,7 @@ class Reception:
             assumed_character_set=announced.assumed_character_set,
             file_meta=announced.file_meta,
             order=order,
+            mends=self._mends,
         )
         large = self._progress.length > SMALL_RECORD
         sealed = await self._in_thread(lambda: writer.finish(trailer)) if large else writer.finish(trailer)
@@ -261,6 +263,10 @@ class Reception:
         if not same and plain is not None:
             compare, syntax = self._tools.same_values, self._announced.transfer_syntax_uid
             same = await self._in_thread(lambda: compare(bytes(plain), syntax, existing))
+        if same and not await self._in_thread(lambda: is_whole(self._tools.vault, existing)):
+            self._mends = True
+            self._note("damaged-instance-sent-again", identity, (), Outcome.SERIOUS_FAILURE)
+            return None
         if same:
             restored = await self._out_of_trash(existing.identity)
             outcome = StoreOutcome.RESTORED if restored else StoreOutcome.ALREADY_THERE

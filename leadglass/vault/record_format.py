@@ -137,6 +137,8 @@ def encode_trailer(trailer: RecordTrailer) -> bytes:
         values["meta"] = base64.b64encode(trailer.file_meta).decode("ascii")
     if trailer.order:
         values["order"] = trailer.order
+    if trailer.mends:
+        values["mends"] = True
     encoded = json.dumps(values, separators=(",", ":")).encode("ascii")
     if len(encoded) > MAX_TRAILER:
         raise LeadglassError(ErrorCode.UNPARSABLE, "What comes with the data set is too long.")
@@ -164,6 +166,7 @@ def decode_trailer(data: bytes) -> RecordTrailer:
             text["charset"],
             base64.b64decode(values.get("meta", "")),
             order,
+            values.get("mends") is True,
         )
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as problem:
         raise LeadglassError(ErrorCode.DAMAGED, "A record's trailer cannot be read.") from problem

@@ -49,6 +49,7 @@ EXEMPT_FUNCTIONS = {
     "admission.destination_of": "decides by a principal which destination it may use; gives nothing of patients",
     "admission.printable": "pure: an AE title as text",
     "admit.use_case": "it declares use cases",
+    "compare.is_whole": "a part of Ingest: whether what is stored can be read",
     "compare.same_values": "a part of Ingest: compares a resend with what is stored",
     "convert.conversion_target": "pure: chooses a transfer syntax",
     "convert.converted": "a part of Retrieve: converts what was opened for a principal",

@@ -166,12 +166,13 @@ def trash(home: HomeOption = None, json: JsonOption = False) -> None:
 
 def check(
     read_data: Annotated[bool, typer.Option(help="Read every image from the disk and compare its digest.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where a reading was interrupted.")] = False,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
     """Prove that what should be there is there. Reports, never deletes; exit 7 if anything is damaged."""
     with opened(home) as archive, bar("records") as progress:
-        report = archive.maintenance.check(operator(), read_data=read_data, progress=progress)
+        report = archive.maintenance.check(operator(), read_data=read_data, resume=resume, progress=progress)
     if json:
         as_json({"instances": report.instances, "records": report.records, "problems": report.problems})
     else:
