@@ -16,13 +16,22 @@ from leadglass.dicom.elements import ElementReader
 from leadglass.dicom.index_keys import SPECIFIC_CHARACTER_SET
 from leadglass.dicom.inflate import BoundedInflater
 from leadglass.dicom.numbers import NUMBER_VRS, read_numbers, write_numbers
-from leadglass.dicom.scan_encoding import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, SHORT_VRS, Encoding, to_little_endian
+from leadglass.dicom.scan_encoding import (
+    EXPLICIT_BE,
+    EXPLICIT_LE,
+    IMPLICIT_LE,
+    LONG_VRS,
+    SHORT_VRS,
+    Encoding,
+    to_little_endian,
+)
 from leadglass.dicom.transfer_syntaxes import lookup
 
 _BYTES_VRS: Final = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 _SINGLE_VALUED: Final = frozenset({"ST", "LT", "UT", "UR"})
 _KEEP_LEADING: Final = frozenset({"ST", "LT", "UT", "UC", "UR"})  # where leading spaces mean something
 _NUL_PADDED: Final = _BYTES_VRS | {"UI"}
+_KNOWN_VRS: Final = frozenset(SHORT_VRS + LONG_VRS)
 
 
 def _decode(vr: str, raw: bytes, character_sets: Sequence[str]) -> Attribute:
@@ -148,10 +157,11 @@ def read_attributes(
 def decode_value(value: HeaderValue, character_sets: Sequence[str]) -> Attribute:
     """A catalogued value in the neutral form. `character_sets` are those of its data set (charset.parse_...).
 
+    A VR that the standard has not is UN: nobody could read an answer that repeats it.
     Raises LeadglassError UNPARSABLE only for a sequence that is broken.
     """
     if value.vr != "SQ":
-        return _decode(value.vr, value.raw, character_sets)
+        return _decode(value.vr if value.vr in _KNOWN_VRS else "UN", value.raw, character_sets)
     head = b"\x08\x00\x40\x11SQ\x00\x00" + len(value.raw).to_bytes(4, "little")
     return Attribute("SQ", _read(head + value.raw, EXPLICIT_LE, character_sets)[0x00081140].values)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from leadglass.core.attributes import Attribute, AttributeSet
+from leadglass.core.attributes import Attribute, AttributeSet, Value
 from leadglass.core.device import Device
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.limits import MAX_UID_LIST
 from leadglass.core.query import Level, Query, Selection
 from leadglass.dicom import uids
-from leadglass.dicom.charset import can_encode
+from leadglass.dicom.charset import TEXT_VRS, can_encode
 from leadglass.dicom.values import read_attributes, write_attributes
 
 SPECIFIC_CHARACTER_SET = 0x00080005
@@ -64,8 +64,12 @@ def find_request(
 
 
 def answer_bytes(match: AttributeSet, request: FindRequest, ae_title: str, transfer_syntax: str) -> bytes:
-    """One pending answer: the match, its level, where to retrieve it, in the first character set that can carry it."""
-    attributes = dict(match)
+    """One pending answer: the match, its level, where to retrieve it, in the first character set that can carry it.
+
+    What no character set may carry there (a code that is not ASCII, an escape) is told as "?": objects that hold such
+    values are found like others.
+    """
+    attributes = {tag: _tellable(attribute) for tag, attribute in match.items()}
     attributes[QUERY_RETRIEVE_LEVEL] = Attribute("CS", (request.query.level.value,))
     attributes[RETRIEVE_AE_TITLE] = Attribute("AE", (ae_title,))
     fitting = next((name for name in request.character_sets if _carries(attributes, name)), UTF_8)
@@ -135,6 +139,22 @@ def _texts(attributes: AttributeSet, tag: int) -> tuple[str, ...]:
 def _single(attributes: AttributeSet, tag: int) -> str:
     texts = _texts(attributes, tag)
     return texts[0] if texts else ""
+
+
+def _tellable(attribute: Attribute) -> Attribute:
+    values = tuple(_tellable_value(attribute.vr, value) for value in attribute.values)
+    return attribute if values == attribute.values else Attribute(attribute.vr, values)
+
+
+def _tellable_value(vr: str, value: Value) -> Value:
+    if isinstance(value, bytes):
+        return value
+    if not isinstance(value, str):
+        return {tag: _tellable(attribute) for tag, attribute in value.items()}
+    if value.isascii() and "\x1b" not in value:
+        return value
+    told = value.replace("\x1b", "?")
+    return told if vr in TEXT_VRS else told.encode("ascii", "replace").decode("ascii")
 
 
 def _carries(attributes: AttributeSet, character_set: str) -> bool:

@@ -139,6 +139,7 @@ def test_a_missing_character_set_is_assumed():
         (HeaderValue("AT", b"\x18\x00\x63\x10"), ("00181063",)),
         (HeaderValue("FL", b"\xcd\xcc\xcc\x3d"), ("0.1",)),
         (HeaderValue("UN", b"\1\2"), (b"\1\2",)),
+        (HeaderValue("ZZ", b"text"), (b"text",)),
         (HeaderValue("SQ", b""), ()),
     ],
 )

@@ -184,6 +184,36 @@ def test_find_answers_in_utf8_what_the_question_cannot_carry(find):
 # --- move and get -------------------------------------------------------------------------------------------------
 
 
+def test_find_cancelled_by_findscu(filled, dcmtk, run_peer):
+    keys = ["-k", "QueryRetrieveLevel=IMAGE", "-k", "SOPInstanceUID"]
+    command = [dcmtk.tool("findscu"), "-v", "-S", "-aec", "LEADGLASS", "--cancel", "1", *keys]
+    done = run_peer([*command, "127.0.0.1", filled.port])
+    assert re.search("Cancel|Success", done.stdout), done.stdout[-2000:]
+    assert "Releasing Association" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("key", "found"),
+    [
+        ("SOPClassesInStudy=1.2.840.10008.5.1.4.1.1.4", {2}),
+        ("PatientBirthDate=19600101-19801231", {1, 2, 3}),
+        ("StudyTime=1000-1030", {1, 2, 3}),
+        ("StudyTime=1030-", set()),
+        ("PatientName=山田*", {3}),
+        ("PatientName=*=やまだ^たろう", {3}),
+        ("PatientName=yamada*=山田*=やまだ*", {3}),
+        ("PatientName=Ya?ada^*", {3}),
+        ("StudyDescription=*KNIE*", set()),
+        ("StudyDescription=Kn?e", {2}),
+        ("NumberOfStudyRelatedInstances=3", {1}),
+    ],
+)
+def test_find_by_what_workstations_ask_for(find, key, found):
+    keys = ["QueryRetrieveLevel=STUDY", "StudyInstanceUID", "SpecificCharacterSet=ISO_IR 192", key]
+    ours = [uid for uid in values(find(*keys), "StudyInstanceUID") if uid.startswith(f"{studies.ROOT}.")]
+    assert ours == sorted(f"{studies.ROOT}.{number}" for number in found)
+
+
 def test_move_to_a_bit_preserving_receiver(filled, dcmtk, run_peer, start_peer, tmp_path):
     out = tmp_path / "received"
     out.mkdir()

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from dataclasses import replace
 
 import interop_studies as studies
 import pydicom
@@ -9,7 +10,8 @@ import pytest
 from asking import Asker, Given
 from collection import specimen
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian, MRImageStorage
-from pynetdicom import AE, build_role, evt
+from pynetdicom import AE, AllStoragePresentationContexts, build_role, evt
+from pynetdicom.pdu_primitives import AsynchronousOperationsWindowNegotiation, SOPClassExtendedNegotiation
 from pynetdicom.sop_class import (
     PatientRootQueryRetrieveInformationModelFind,
     StudyRootQueryRetrieveInformationModelFind,
@@ -168,3 +170,64 @@ def test_move_to_where_nothing_can_go(association, stored, destination, status):
     assoc = association(MOVE)
     found = list(assoc.send_c_move(question(StudyInstanceUID=MUELLER.study_uid), destination, MOVE))
     assert found[-1][0].Status == status
+
+
+def test_what_is_negotiated_beside_contexts(archive, stored):
+    """Extended negotiation of queries and storage, and the window: answered as it is done, and then done."""
+    ae = AE("PYNETDICOM")
+    ae.add_requested_context(FIND)
+    ae.add_requested_context(CTImageStorage)
+    window = AsynchronousOperationsWindowNegotiation()
+    window.maximum_number_operations_invoked = window.maximum_number_operations_performed = 5
+    asked = [window]
+    for sop_class, information in ((FIND, b"\1\1\1\1\1"), (CTImageStorage, b"\2\0\0\0\1\0")):
+        asked.append(SOPClassExtendedNegotiation())
+        asked[-1].sop_class_uid, asked[-1].service_class_application_information = sop_class, information
+    assoc = ae.associate("127.0.0.1", archive.port, ae_title="LEADGLASS", ext_neg=asked)
+    settle()
+    told = {str(uid): information for uid, information in assoc.acceptor.sop_class_extended.items()}
+    assert told == {FIND: b"\1\1\0\1\0", CTImageStorage: b"\2\0\3\0\0\0"}
+    assert assoc.acceptor.asynchronous_operations == (1, 1)
+    # MUELLER's study began on 2024-01-15 at 10:15
+    for times, found in (("110000-100000", []), ("100000-110000", [MUELLER.study_uid])):
+        keys = question(StudyDate="20240115-20240115", StudyTime=times, StudyInstanceUID="")
+        assert [str(item.StudyInstanceUID) for _, item in assoc.send_c_find(keys, FIND) if item] == found
+        settle()
+    keys = question(StudyDate="20240114-20240116", StudyTime="110000-100000", StudyInstanceUID="")
+    assert [str(item.StudyInstanceUID) for _, item in assoc.send_c_find(keys, FIND) if item] == [MUELLER.study_uid]
+    assoc.release()
+
+
+def test_move_of_more_kinds_than_one_association_has_contexts_for(archive, association, tmp_path):
+    """Ninety SOP classes for a receiver with Implicit VR alone: each is converted, over two associations."""
+    classes = [str(context.abstract_syntax) for context in AllStoragePresentationContexts[:90]]
+    (path,) = studies.write(tmp_path, (replace(MUELLER, study=60, images=1),))
+    given = []
+    for number, sop_class in enumerate(classes):
+        made = pydicom.dcmread(path)
+        made.SOPClassUID, made.SOPInstanceUID = sop_class, f"{studies.ROOT}.60.1.{number}"
+        made.file_meta.MediaStorageSOPClassUID = sop_class
+        made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID
+        made.save_as(tmp_path / f"{number}.dcm")
+        item = specimen(tmp_path / f"{number}.dcm")
+        given.append(Given(item.sop_class, item.sop_instance, item.syntax, item.data))
+    assert {answer.status for answer in asyncio.run(Asker(archive.port, "LGCLI").store(given))} == {0}
+
+    came, associations = {}, []
+
+    def take(event):
+        came[event.request.AffectedSOPInstanceUID] = event.context.transfer_syntax
+        return 0
+
+    receiver = AE("PYSCP")
+    for sop_class in classes:
+        receiver.add_supported_context(sop_class, [ImplicitVRLittleEndian])
+    handlers = [(evt.EVT_C_STORE, take), (evt.EVT_ACCEPTED, lambda event: associations.append(event.assoc))]
+    server = receiver.start_server(("127.0.0.1", archive.sinks["PYSCP"]), block=False, evt_handlers=handlers)
+    try:
+        found = list(association(MOVE).send_c_move(question(StudyInstanceUID=f"{studies.ROOT}.60"), "PYSCP", MOVE))
+    finally:
+        server.shutdown()
+    assert (found[-1][0].Status, found[-1][0].NumberOfCompletedSuboperations) == (0, 90)
+    assert came == dict.fromkeys((item.sop_instance for item in given), ImplicitVRLittleEndian)
+    assert len(associations) == 2

@@ -13,6 +13,7 @@ from archives import opened
 from leadglass.app.live import read_live
 from leadglass.core.attributes import Attribute
 from leadglass.dicom import uids
+from leadglass.dicom.dictionary import vr_of
 from leadglass.dicom.values import read_attributes
 from leadglass.journal.reader import JournalFilter, read_journal
 from leadglass.net.proposals import association_request, propose_one
@@ -124,6 +125,39 @@ async def test_c8_character_sets_that_lie_are_kept_and_answered_readably(door, d
         context = caller.peer.context_for(uids.STUDY_ROOT_GET)
         assert [answer async for answer in caller.peer.get(context, what, sink)][-1].status == 0
     assert got == [data]
+
+
+@pytest.mark.parametrize(
+    ("tag", "vr", "declared", "raw"),
+    [
+        pytest.param(0x00180015, "CS", b"ISO_IR 100", b"SCH\xc4DEL ", id="a code with an umlaut"),
+        pytest.param(0x00180015, "CS", b"", b"\x93\xfa\x96{", id="a code in no set"),
+        pytest.param(0x00081030, "LO", b"ISO_IR 192", b"a\x1b$)Cb ", id="an escape where there are none"),
+        pytest.param(0x00081030, "LO", b"ISO_IR 100", b"\x1b[31mred", id="a terminal's escape"),
+        pytest.param(0x00080020, "DA", b"", b"2024\xff\xff01", id="a date that is none"),
+        pytest.param(0x00200011, "IS", b"", b"\xb2\xb2", id="a number that is none"),
+        pytest.param(0x00200052, "UI", b"", b"1.2.\xb2\0", id="a UID that is none"),
+        pytest.param(0x00081010, "SH", b"ISO_IR 192", b"\xef\xbf\xbe\xf4\x8f\xbf\xbf ", id="what Unicode keeps free"),
+        pytest.param(0x00280010, "US", b"", b"\1\0\2", id="one number and a half"),
+        pytest.param(0x00280030, "DS", b"", b"nan\\inf\\x", id="numbers of no size"),
+        pytest.param(0x00180015, "ZZ", b"", b"CHEST\xc4", id="a VR that is none"),
+        pytest.param(0x00081032, "SQ", b"", b"\xfe\xff\x00\xe0\0\0\0\0", id="a sequence of one empty item"),
+    ],
+)
+async def test_c8_one_bad_value_spoils_no_query(door, tag, vr, declared, raw):
+    """The query answers as if the value were only odd, beside another instance that is well."""
+    image = door.Image()
+    other = door.Image(study=image.study, series=image.series, patient_id=image.patient_id)
+    head = door.el(0x00080005, "CS", declared + b" " * (len(declared) % 2)) if declared else b""
+    async with door.caller() as caller:
+        assert (await caller.store(image, head + door.el(tag, vr, raw) + image.data())).status == 0
+        await caller.stored(other)
+        for level in ("STUDY", "SERIES", "IMAGE"):
+            keys = {STUDY: Attribute("UI", (image.study,)), tag: Attribute(vr_of(tag)), NAME: Attribute("PN")}
+            keys |= {0x00080005: Attribute("CS", ("ISO_IR 100",))}
+            answers = await caller.ask(level, dict(sorted(keys.items())))
+            assert answers[-1].status == 0, (level, answers[-1].command.error_comment)
+            assert len(answers) == (3 if level == "IMAGE" else 2)
 
 
 def resident(door):
