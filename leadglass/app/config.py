@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from leadglass.app.toml_tables import Tables
+from leadglass.app.web_config import WebListener, web_listener
 from leadglass.core.errors import ErrorCode, LeadglassError
 
 MAX_OVERRIDE_DAYS = 90
@@ -57,6 +59,7 @@ class Config:
     internal_networks: tuple[str, ...] = ()
     overrides: tuple[Override, ...] = ()
     demo: bool = False
+    web: tuple[WebListener, ...] = ()
 
     def overridden(self, risk: str, today: dt.date, device: str = "") -> Override | None:
         """The override in force for `risk` (and, where given, `device`)."""
@@ -79,8 +82,8 @@ def read_config(path: Path) -> Config:
 
 def parse_config(raw: Mapping[str, Any], where: str = "leadglass.toml") -> Config:
     """A configuration from its TOML tables; LeadglassError USAGE for anything unknown or out of range."""
-    tables = _Tables(where)
-    tables.only(raw, {"archive", "keys", "listener", "networks", "override"}, "")
+    tables = Tables(where)
+    tables.only(raw, {"archive", "keys", "listener", "web", "networks", "override"}, "")
     archive = tables.table(raw, "archive")
     tables.only(archive, {"ae_titles", "demo"}, "archive")
     networks = tables.table(raw, "networks", needed=False)
@@ -95,10 +98,11 @@ def parse_config(raw: Mapping[str, Any], where: str = "leadglass.toml") -> Confi
         internal_networks=tuple(_network(tables, text) for text in tables.texts(networks, "internal", "networks", [])),
         overrides=tuple(_override(tables, item) for item in tables.tables(raw, "override")),
         demo=tables.truth(archive, "demo", "archive", default=False),
+        web=tuple(web_listener(tables, item) for item in tables.tables(raw, "web")),
     )
 
 
-def _key_source(tables: _Tables, raw: Mapping[str, Any]) -> KeySource:
+def _key_source(tables: Tables, raw: Mapping[str, Any]) -> KeySource:
     tables.only(raw, {"source", "value"}, "keys")
     kind = tables.text(raw, "source", "keys")
     if kind not in KEY_SOURCES:
@@ -106,7 +110,7 @@ def _key_source(tables: _Tables, raw: Mapping[str, Any]) -> KeySource:
     return KeySource(kind, tables.text(raw, "value", "keys", ""))
 
 
-def _listener(tables: _Tables, raw: Mapping[str, Any]) -> ListenerConfig:
+def _listener(tables: Tables, raw: Mapping[str, Any]) -> ListenerConfig:
     tables.only(raw, {"host", "port", "tls", "client_certificates", "certificate", "key", "names"}, "listener")
     host = tables.text(raw, "host", "listener")
     port = raw.get("port", 0)
@@ -127,7 +131,7 @@ def _listener(tables: _Tables, raw: Mapping[str, Any]) -> ListenerConfig:
     return ListenerConfig(host, port, tls, certificates, certificate, key, names)
 
 
-def _override(tables: _Tables, raw: Mapping[str, Any]) -> Override:
+def _override(tables: Tables, raw: Mapping[str, Any]) -> Override:
     tables.only(raw, {"risk", "reason", "until", "device"}, "override")
     reason = tables.text(raw, "reason", "override")
     until = raw.get("until")
@@ -138,54 +142,8 @@ def _override(tables: _Tables, raw: Mapping[str, Any]) -> Override:
     return Override(tables.text(raw, "risk", "override"), reason, until, tables.text(raw, "device", "override", ""))
 
 
-def _network(tables: _Tables, text: Any) -> str:
+def _network(tables: Tables, text: Any) -> str:
     try:
         return str(ipaddress.ip_network(text))
     except ValueError:
         raise tables.wrong("networks.internal", "must hold networks such as 10.1.0.0/16") from None
-
-
-class _Tables:
-    """Reads TOML tables with errors that name the place."""
-
-    def __init__(self, where: str) -> None:
-        self._where = where
-
-    def wrong(self, key: str, what: str) -> LeadglassError:
-        return LeadglassError(ErrorCode.USAGE, f"{self._where}: {key} {what}.")
-
-    def only(self, table: Mapping[str, Any], known: set[str], name: str) -> None:
-        for key in table:
-            if key not in known:
-                place = f"{name}.{key}" if name else key
-                raise self.wrong(place, f"is not known; known here: {', '.join(sorted(known))}")
-
-    def table(self, raw: Mapping[str, Any], key: str, *, needed: bool = True) -> Mapping[str, Any]:
-        value = raw.get(key, None if needed else {})
-        if not isinstance(value, dict):
-            raise self.wrong(f"[{key}]", "is missing" if value is None else "must be a table")
-        return value
-
-    def tables(self, raw: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
-        value = raw.get(key, [])
-        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-            raise self.wrong(key, f"must be written as [[{key}]]")
-        return value
-
-    def truth(self, table: Mapping[str, Any], key: str, name: str, *, default: bool) -> bool:
-        value = table.get(key, default)
-        if not isinstance(value, bool):
-            raise self.wrong(f"{name}.{key}", "must be true or false")
-        return value
-
-    def text(self, table: Mapping[str, Any], key: str, name: str, default: str | None = None) -> str:
-        value = table.get(key, default)
-        if not isinstance(value, str):
-            raise self.wrong(f"{name}.{key}", "must be text")
-        return value
-
-    def texts(self, table: Mapping[str, Any], key: str, name: str, default: list[str] | None = None) -> list[str]:
-        value = table.get(key, default)
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise self.wrong(f"{name}.{key}", "must be a list of text")
-        return value

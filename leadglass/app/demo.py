@@ -40,12 +40,12 @@ _OVERRIDES = (
 )
 
 
-def run(folder: Path, port: int, *, keep_serving: bool, say: Say) -> None:
+def run(folder: Path, port: int, web_port: int, *, keep_serving: bool, say: Say) -> None:
     """Make the demo in `folder` if it is not there, fill it, and serve it until interrupted."""
     home = Home(folder / "archive")
     filled = folder / "filled"
     if not home.config.exists():
-        _make(folder, home, port)
+        _make(folder, home, port, web_port)
     with _serving(home) as server:
         if not filled.exists():
             filled.write_text(asyncio.run(_fill(_port_of(home), say)), "ascii")
@@ -56,9 +56,17 @@ def run(folder: Path, port: int, *, keep_serving: bool, say: Say) -> None:
                 server.wait()
 
 
-def _make(folder: Path, home: Home, port: int) -> None:
+def _make(folder: Path, home: Home, port: int, web_port: int) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    plan = Plan(folder / "key" / "master.key", TITLE, port=port, demo=True, overrides=_OVERRIDES)
+    plan = Plan(
+        folder / "key" / "master.key",
+        TITLE,
+        port=port,
+        web_port=web_port,
+        web_tls=False,
+        demo=True,
+        overrides=_OVERRIDES,
+    )
     make_archive(home, plan)
     config = read_config(home.config)
     rights = frozenset(DEVICE_RIGHTS)

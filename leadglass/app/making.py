@@ -21,6 +21,7 @@ source = "file"               # file, credential (systemd), fd, command or passp
 value = {key_file}
 
 {listeners}
+{web}
 [networks]
 internal = []                 # ranges of yours beyond RFC 1918, for plain DICOM
 
@@ -29,6 +30,11 @@ _LISTENER = """[[listener]]
 host = {host}               # an address of this machine
 port = {port}
 tls = {tls}
+"""
+_WEB = """[[web]]                       # DICOMweb, for programs with a token
+host = {host}
+port = {port}
+tls = {tls}                    # plain HTTP is for loopback only
 """
 _OVERRIDE = """[[override]]
 risk = {risk}
@@ -46,6 +52,8 @@ class Plan:
     host: str = "127.0.0.1"
     port: int = 11112  # plain DICOM; 0: none
     tls_port: int = 0  # DICOM over TLS, devices show a certificate; 0: none
+    web_port: int = 0  # DICOMweb; 0: none
+    web_tls: bool = True
     demo: bool = False
     overrides: tuple[tuple[str, str, str], ...] = ()  # (risk, reason, device or empty)
     override_days: int = 90
@@ -83,6 +91,7 @@ def _configuration(plan: Plan, key_file: Path) -> str:
         demo=_toml(plan.demo),
         key_file=_toml(str(key_file)),
         listeners="\n".join(listeners),
+        web=_WEB.format(host=_toml(plan.host), port=plan.web_port, tls=_toml(plan.web_tls)) if plan.web_port else "",
         overrides="\n".join(overrides),
     )
 

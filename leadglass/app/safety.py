@@ -80,6 +80,16 @@ def _listeners(situation: Situation) -> Iterator[Risk]:
             )
 
 
+def _web_listeners(situation: Situation) -> Iterator[Risk]:
+    for item in situation.config.web:
+        if not item.tls and not item.unix and not ipaddress.ip_address(item.host).is_loopback:
+            yield Risk(
+                "plain-http",
+                f"The web listener {item.label} has no TLS: tokens and images could be read on their way.",
+                "Set tls = true for it, or bind it to a loopback address.",
+            )
+
+
 def _beyond(text: str) -> bool:
     address = ipaddress.ip_address(text)
     return (
@@ -207,6 +217,7 @@ def _override_terms(situation: Situation) -> Iterator[Risk]:
 
 _RULES: tuple[Callable[[Situation], Iterator[Risk]], ...] = (
     _listeners,
+    _web_listeners,
     _internal_networks,
     _device_rules,
     _places,

@@ -1,4 +1,8 @@
-"""`leadglass serve`: judge the settings, take the lock, obtain the keys, run the worker, start it again if it dies."""
+"""`leadglass serve`: hand the keys to the processes, run them, start again the one that dies, end them together.
+
+The DICOM process comes first: it replays what a crash left before anybody reads. The web processes share their
+listeners' ports (SO_REUSEPORT) and are alike.
+"""
 
 from __future__ import annotations
 
@@ -7,73 +11,123 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from leadglass.app.home import Home
 from leadglass.app.key_pipe import write_keys
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.keys.keyset import KeySet
 
-READY_SECONDS = 600.0  # a replay after a crash may take minutes
-RESTARTS = 5  # in RESTART_WINDOW; a worker that dies more often is not started again
+RESTARTS = 5  # in RESTART_WINDOW; a process that dies more often is not started again
 RESTART_WINDOW = 60.0
+DICOM = "leadglass.app.dicom_process"
+WEB = "leadglass.app.web_process"
 
 
-class Supervisor:
-    """Runs the DICOM process of one archive. The caller holds the archive's lock."""
+class _Child:
+    """One process of ours: a module, started with HOME, two descriptors (keys to read, ready to write), its number."""
 
-    def __init__(self, home: Home, keys: KeySet) -> None:
+    def __init__(self, module: str, home: Home, number: int) -> None:
+        self.module = module
+        self._number = number
+        self.process: subprocess.Popen[bytes] | None = None
         self._home = home
-        self._keys = keys
-        self._worker: subprocess.Popen[bytes] | None = None
-        self._stopping = False
+        self._deaths: list[float] = []
 
-    def run(self, on_ready: Callable[[], None]) -> int:
-        """Serve until SIGTERM or SIGINT; the exit code. `on_ready` is called once the archive listens."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._stop)
-        deaths: list[float] = []
-        told = False
-        while True:
-            self._start()
-            if not told and not self._stopping:
-                on_ready()
-                told = True
-            code = self._wait()
-            if self._stopping:
-                return code
-            deaths = [moment for moment in deaths if time.monotonic() - moment < RESTART_WINDOW]
-            deaths.append(time.monotonic())
-            if len(deaths) >= RESTARTS:
-                raise LeadglassError(ErrorCode.UNAVAILABLE, "The DICOM process ends again and again; see its log.")
-
-    def _start(self) -> None:
+    def start(self, keys: KeySet) -> bool:
+        """Start it and wait until it is ready; False if it ended instead."""
         key_read, key_write = os.pipe()
         ready_read, ready_write = os.pipe()
-        arguments = [str(self._home.root), str(key_read), str(ready_write)]
-        # Our own interpreter and module; the arguments are a path and two numbers.
-        self._worker = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "leadglass.app.dicom_process", *arguments],
+        arguments = [str(self._home.root), str(key_read), str(ready_write), str(self._number)]
+        # Our own interpreter and module; the arguments are a path and numbers.
+        self.process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", self.module, *arguments],
             stdin=subprocess.DEVNULL,
             pass_fds=(key_read, ready_write),
             process_group=0,
         )
         os.close(key_read)
         os.close(ready_write)
-        write_keys(key_write, self._keys)
+        write_keys(key_write, keys)
         ready = os.read(ready_read, 1)
         os.close(ready_read)
-        if not ready and not self._stopping:
-            raise LeadglassError(
-                ErrorCode.UNAVAILABLE, f"The DICOM process did not start (exit {self._worker.wait()})."
-            )
+        return bool(ready)
 
-    def _wait(self) -> int:
-        assert self._worker is not None
-        code = self._worker.wait()
-        return 0 if self._stopping and code in (0, -signal.SIGTERM) else code
+    def died_too_often(self) -> bool:
+        """Count a death."""
+        now = time.monotonic()
+        self._deaths = [moment for moment in self._deaths if now - moment < RESTART_WINDOW] + [now]
+        return len(self._deaths) >= RESTARTS
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+
+    def wait(self) -> int:
+        """Its exit code, once it has ended; 0 for one that was never started."""
+        return 0 if self.process is None else self.process.wait()
+
+
+class Supervisor:
+    """Runs the processes of one archive. The caller holds the archive's lock."""
+
+    def __init__(self, home: Home, keys: KeySet, web_processes: int = 0) -> None:
+        self._keys = keys
+        self._children = [_Child(DICOM, home, 0), *(_Child(WEB, home, n + 1) for n in range(web_processes))]
+        self._stopping = False
+
+    def run(self, on_ready: Callable[[], None]) -> int:
+        """Serve until SIGTERM or SIGINT; the exit code. `on_ready` is called once everything listens.
+
+        LeadglassError UNAVAILABLE if a process does not start or ends again and again; the others are ended first.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        try:
+            for child in self._children:
+                self._start(child)
+            if not self._stopping:
+                on_ready()
+            while not self._stopping:
+                self._start_again(self._first_to_end())
+        finally:
+            codes = self._end_all()
+        return next((code for code in codes if code not in (0, -signal.SIGTERM)), 0)
+
+    def _start(self, child: _Child) -> None:
+        if not self._stopping and not child.start(self._keys) and not self._stopping:
+            code = child.wait()
+            raise LeadglassError(ErrorCode.UNAVAILABLE, f"{_called(child)} did not start (exit {code}).")
+
+    def _start_again(self, child: _Child | None) -> None:
+        if child is None or self._stopping:
+            return
+        child.wait()
+        if child.died_too_often():
+            raise LeadglassError(ErrorCode.UNAVAILABLE, f"{_called(child)} ends again and again; see its log.")
+        self._start(child)
+
+    def _first_to_end(self) -> _Child | None:
+        """Wait for any child to end; None if it was another process."""
+        try:
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+        except ChildProcessError:
+            return None
+        running = {child.process.pid: child for child in self._children if child.process is not None}
+        return running.get(ended.si_pid) if ended is not None else None
+
+    def _end_all(self) -> Sequence[int]:
+        """The doors end before the process that replays; exit codes in the order of the children."""
+        for child in reversed(self._children):
+            child.terminate()
+        return [child.wait() for child in self._children]
 
     def _stop(self, number: int, frame: object) -> None:
         self._stopping = True
-        if self._worker is not None and self._worker.poll() is None:
-            self._worker.terminate()
+        for child in self._children:
+            child.terminate()
+
+
+def _called(child: _Child) -> str:
+    return "The DICOM process" if child.module == DICOM else "A web process"

@@ -8,6 +8,7 @@ from enum import Enum
 class ErrorCode(Enum):
     """What went wrong, in words that every door can translate."""
 
+    NOT_AUTHENTICATED = "not-authenticated"  # nobody known, or no longer let in
     NOT_AUTHORISED = "not-authorised"
     NOT_FOUND = "not-found"
     UNPARSABLE = "unparsable"  # data set cut short, over limits, or not DICOM

@@ -16,6 +16,7 @@ from leadglass.app import safety
 from leadglass.app.config import MAX_OVERRIDE_DAYS, Config, KeySource, ListenerConfig, Override
 from leadglass.app.facts import HostFacts, PathFact
 from leadglass.app.safety import Situation, risks, standing
+from leadglass.app.web_config import WebListener
 from leadglass.core.device import CertificateBinding, Device, DeviceCertificate, Endpoint
 from leadglass.core.principal import Right
 
@@ -69,6 +70,10 @@ def until(days: int) -> Situation:
     return dataclasses.replace(SAFE, config=dataclasses.replace(CONFIG, overrides=(override,)))
 
 
+def web(host: str, *, tls: bool) -> Situation:
+    return dataclasses.replace(SAFE, config=dataclasses.replace(CONFIG, web=(WebListener(host, 8080, tls),)))
+
+
 HOSTS_16 = tuple(f"10.0.1.{number}" for number in range(16))
 
 # (risk, situations that have it, situations beside it that do not)
@@ -89,6 +94,10 @@ RULES: dict[str, tuple[list[Situation], list[Situation]]] = {
             listening("fd00::1"),
             listening("::1"),
         ],
+    ),
+    "plain-http": (
+        [web("192.168.3.4", tls=False), web("0.0.0.0", tls=False), web("8.8.8.8", tls=False)],
+        [web("127.0.0.1", tls=False), web("::1", tls=False), web("8.8.8.8", tls=True)],
     ),
     "device-networks-wide": (
         [

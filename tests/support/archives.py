@@ -42,14 +42,23 @@ def sink(name: str, port: int) -> Device:
     return device(name, listens=Endpoint("127.0.0.1", port, name.upper(), tls=False))
 
 
-def make(folder: Path, devices: Sequence[Device], port: int = 0, *, tls: bool = False) -> Home:
+def make(
+    folder: Path,
+    devices: Sequence[Device],
+    port: int = 0,
+    *,
+    tls: bool = False,
+    web_port: int = 0,
+    web_tls: bool = False,
+) -> Home:
     """A new archive below `folder` with `devices` enrolled, and the overrides that a test machine needs. With `tls` it
-    has a second listener, for TLS."""
+    has a second listener, for TLS; with `web_port` one for DICOMweb."""
     home = Home(folder / "archive")
     risks = [("running-as-root", "test", ""), ("no-recovery-kit", "test", "")]
     risks += [("plain-retrieve", "test", item.name) for item in devices]
     ports = {"port": port or free_port(), "tls_port": free_port() if tls else 0}
-    make_archive(home, Plan(folder / "key" / "master.key", overrides=tuple(risks), **ports))
+    web = {"web_port": web_port, "web_tls": web_tls}
+    make_archive(home, Plan(folder / "key" / "master.key", overrides=tuple(risks), **ports, **web))
     with opened(home) as archive:
         for item in devices:
             archive.devices.enrol(operator(), item)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +28,7 @@ from leadglass.index.state import SqliteState
 from leadglass.journal.writer import ChainedJournal
 from leadglass.keys.keyset import KeySet
 
+MAX_WEB_PROCESSES = 2  # decryption runs in threads beside the loop: more only compete with ingest
 OUTSIDE_SCAN = "nmap -Pn -sV -p {ports} YOUR-PUBLIC-ADDRESS"
 
 
@@ -46,11 +48,12 @@ def init(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port for plain DICOM; 0 for none.", min=0, max=65535)] = 11112,
     tls_port: Annotated[int, typer.Option(help="The port for DICOM over TLS; 0 for none.", min=0, max=65535)] = 2762,
+    web_port: Annotated[int, typer.Option(help="The port for DICOMweb over TLS; 0 for none.", min=0, max=65535)] = 8443,
 ) -> None:
     """Make a new, empty archive with keys of its own."""
     place = home_of(home)
     key = key_file or place.root.parent / f"{place.root.name}-key" / "master.key"
-    make_archive(place, Plan(key, title, host, port, tls_port))
+    make_archive(place, Plan(key, title, host, port, tls_port, web_port))
     say(f"Made the archive [bold]{escape(str(place.root))}[/], its master key is in [bold]{escape(str(key))}[/].")
     say("Next: export and test a recovery kit, and keep it where a fire in this room does not reach it:")
     say(f"  leadglass keys export --home {place.root} KIT.txt")
@@ -66,7 +69,11 @@ def serve(home: HomeOption = None) -> None:
     with server_lock(place.lock):
         keys = keys_of(place, config)
         _judge(place, config, keys)
-        raise SystemExit(Supervisor(place, keys).run(lambda: _say_ready(config)))
+        raise SystemExit(Supervisor(place, keys, _web_processes(config)).run(lambda: _say_ready(config)))
+
+
+def _web_processes(config: Config) -> int:
+    return min(os.cpu_count() or 1, MAX_WEB_PROCESSES) if config.web else 0
 
 
 def _judge(place: Home, config: Config, keys: KeySet) -> None:
@@ -99,6 +106,8 @@ def _say_ready(config: Config) -> None:
     for listener in config.listeners:
         kind = "TLS" if listener.tls else "plain"
         say(f"Listening on {listener.host} port {listener.port} ({kind}) as {', '.join(config.ae_titles)}.")
+    for item in config.web:
+        say(f"DICOMweb on {item.label}.")
 
 
 def status(home: HomeOption = None, json: JsonOption = False) -> None:
@@ -151,7 +160,8 @@ def stats(home: HomeOption = None, json: JsonOption = False) -> None:
 def demo(
     home: Annotated[Path, typer.Option(help="Where the demo lies.")] = Path("leadglass-demo"),
     port: Annotated[int, typer.Option(help="The port to listen on.")] = 11112,
+    web_port: Annotated[int, typer.Option(help="The port for DICOMweb; 0 for none.")] = 8042,
     serve_: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve when it is filled.")] = True,
 ) -> None:
     """Make an archive with sample studies, filled through its own DICOM port, and serve it on loopback."""
-    demonstration.run(home.absolute(), port, keep_serving=serve_, say=say)
+    demonstration.run(home.absolute(), port, web_port, keep_serving=serve_, say=say)

@@ -1,0 +1,83 @@
+"""The web listeners of the configuration: `[[web]]`.
+
+Plain HTTP is for loopback only. A proxy in front is trusted only where it is named: on a listener of its own, reached
+over a Unix socket or with a client certificate, because a tunnel makes the whole internet look like 127.0.0.1.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from leadglass.app.toml_tables import Tables
+
+_KEYS = {"host", "port", "tls", "certificate", "key", "names", "unix", "client_ca", "trusted_proxy", "origins"}
+
+
+@dataclass(frozen=True, slots=True)
+class WebListener:
+    """Where the web door listens: an address, or a Unix socket."""
+
+    host: str = ""
+    port: int = 0
+    tls: bool = True
+    certificate: str = ""  # PEM file; empty: from the archive's own CA
+    key: str = ""
+    names: tuple[str, ...] = ()  # host names it answers to, beside its own addresses
+    unix: str = ""
+    client_ca: str = ""  # PEM file: only clients with a certificate of this authority get in
+    trusted_proxy: bool = False
+    origins: tuple[str, ...] = ()  # origins whose pages may call (CORS); none by default
+
+    @property
+    def label(self) -> str:
+        """How messages name it."""
+        if self.unix:
+            return self.unix
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.tls else 'http'}://{host}:{self.port}"
+
+
+def web_listener(tables: Tables, raw: Mapping[str, Any]) -> WebListener:
+    """One `[[web]]` table. LeadglassError USAGE for anything unknown, out of range or left half done."""
+    tables.only(raw, _KEYS, "web")
+    texts = {name: tables.text(raw, name, "web", "") for name in ("host", "certificate", "key", "unix", "client_ca")}
+    listener = WebListener(
+        **texts,
+        port=_port(tables, raw),
+        tls=tables.truth(raw, "tls", "web", default=not texts["unix"]),
+        names=tuple(name.lower() for name in tables.texts(raw, "names", "web", [])),
+        trusted_proxy=tables.truth(raw, "trusted_proxy", "web", default=False),
+        origins=tuple(tables.texts(raw, "origins", "web", [])),
+    )
+    _check(tables, listener)
+    return listener
+
+
+def _port(tables: Tables, raw: Mapping[str, Any]) -> int:
+    port = raw.get("port", 0)
+    if not isinstance(port, int) or isinstance(port, bool) or not 0 <= port <= 65535:
+        raise tables.wrong("web.port", "must be a port number")
+    return port
+
+
+def _check(tables: Tables, item: WebListener) -> None:
+    if item.unix:
+        if item.host or item.port or item.tls or not Path(item.unix).is_absolute():
+            raise tables.wrong("web.unix", "must be an absolute path and stand without host, port and tls")
+    else:
+        try:
+            ipaddress.ip_address(item.host)
+        except ValueError:
+            raise tables.wrong("web.host", "must be an IP address of this machine, not a name") from None
+        if not item.port:
+            raise tables.wrong("web.port", "is missing")
+    if bool(item.certificate) is not bool(item.key):
+        raise tables.wrong("web", "needs certificate and key together, or neither (then the own CA issues)")
+    if item.client_ca and not item.tls:
+        raise tables.wrong("web.client_ca", "means something with TLS only")
+    if item.trusted_proxy and not (item.unix or item.client_ca):
+        raise tables.wrong("web.trusted_proxy", "needs a Unix socket or client_ca, so that nobody else can pass for it")

@@ -1,0 +1,144 @@
+"""The ASGI application: guard, authentication, route, right, handler, in this order for every request.
+
+Who is not let in gets the same 401 whatever was asked for: which routes and which studies exist is told to nobody
+else.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import compile_path
+from starlette.types import Message, Receive, Scope, Send
+
+from leadglass.core.errors import ErrorCode, LeadglassError
+from leadglass.core.principal import Principal
+from leadglass.web.doorway import Call, WebDoorway
+from leadglass.web.guard import ListenerRules, address_of, refused
+from leadglass.web.problem import problem
+from leadglass.web.routes import OPEN, ROUTES, Route
+from leadglass.web.statuses import refusal
+
+log = logging.getLogger(__name__)
+
+# On every answer: nothing here is a page; nothing is sniffed, framed or told to another site.
+_HEADERS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+_NO_STORE: Final = (b"cache-control", b"no-store")  # unless the answer says otherwise itself
+_NOT_HERE: Final = "There is nothing here."
+
+
+class WebDoor:
+    """One listener's application (ASGI 3). `ready` tells /readyz whether the archive can answer."""
+
+    def __init__(
+        self,
+        doorway: WebDoorway,
+        rules: ListenerRules,
+        ready: Callable[[], bool],
+        routes: Sequence[Route] = ROUTES,
+    ) -> None:
+        self._doorway = doorway
+        self._rules = rules
+        self._ready = ready
+        self._routes = _compiled(routes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, or the server's start and stop."""
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+        elif scope["type"] == "http":
+            response = await self._answer(scope, receive)
+            await response(scope, receive, _Sealed(send))
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+        try:
+            why = refused(self._rules, scope["headers"])
+            if why is not None:
+                return problem(421, why)
+            if scope["path"] in OPEN:
+                return self._health(scope["path"])
+            request = Request(scope, receive)
+            principal = await self._principal(request)
+            return await self._routed(request, principal)
+        except LeadglassError as error:
+            if error.code in (ErrorCode.INTERNAL, ErrorCode.DAMAGED):
+                log.error("a request failed: %s", error.comment)
+            return refusal(error)
+        except Exception as error:  # a fault of ours: its text may hold a patient's data, so only its kind is told
+            log.error("a request failed: %s", type(error).__name__, exc_info=log.isEnabledFor(logging.DEBUG))
+            return refusal(LeadglassError(ErrorCode.INTERNAL, ""))
+
+    async def _principal(self, request: Request) -> Principal:
+        client = request.client
+        address = address_of(self._rules, client.host if client else "", request.scope["headers"])
+        return await self._doorway.programs.principal(request.headers.get("authorization", ""), address)
+
+    async def _routed(self, request: Request, principal: Principal) -> Response:
+        path, method = request.scope["path"], request.method
+        allowed = []
+        for route, match in self._routes:
+            found = match(path)
+            if found is None:
+                continue
+            if route.method != method:
+                allowed.append(route.method)
+                continue
+            if not principal.may(route.right):
+                raise LeadglassError(ErrorCode.NOT_AUTHORISED, f"This needs the right '{route.right.value}'.")
+            request.scope["path_params"] = found
+            return await route.handler(Call(request, principal, self._doorway))
+        if allowed:
+            methods = ", ".join(sorted({*allowed, "OPTIONS"}))
+            return problem(405, f"This takes {methods}.", {"allow": methods})
+        raise LeadglassError(ErrorCode.NOT_FOUND, _NOT_HERE)
+
+    def _health(self, path: str) -> Response:
+        well = path == OPEN[0] or self._ready()
+        return PlainTextResponse("ok\n" if well else "not ready\n", 200 if well else 503)
+
+
+class _Sealed:
+    """Adds the headers that every answer has."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers: list[tuple[bytes, bytes]] = [*message.get("headers", ()), *_HEADERS]
+            if not any(name == b"cache-control" for name, _ in headers):
+                headers.append(_NO_STORE)
+            message["headers"] = headers
+        await self._send(message)
+
+
+def _compiled(routes: Iterable[Route]) -> list[tuple[Route, Callable[[str], Mapping[str, Any] | None]]]:
+    return [(route, _matcher(route.path)) for route in routes]
+
+
+def _matcher(template: str) -> Callable[[str], Mapping[str, Any] | None]:
+    """Whether a path fits `template`, and its parts."""
+    pattern, _, _ = compile_path(template)
+
+    def match(path: str) -> Mapping[str, Any] | None:
+        found = pattern.match(path)
+        return None if found is None else found.groupdict()
+
+    return match
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": message["type"] + ".complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

@@ -1,0 +1,50 @@
+"""What stands behind the web door: the use cases it translates for, handed in by the composition root."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from starlette.requests import Request
+
+from leadglass.core.principal import Principal
+from leadglass.services.find import Find
+from leadglass.services.ingest import Ingest
+from leadglass.services.retrieve import Retrieve
+from leadglass.services.trash import Trash
+
+
+class Authenticator(Protocol):
+    """From the bearer's words to a principal (services.programs)."""
+
+    async def principal(self, authorization: str, address: str) -> Principal:
+        """Who sends this Authorization header from `address`. LeadglassError NOT_AUTHENTICATED, always the same."""
+        ...
+
+    def still_valid(self, principal: Principal) -> bool:
+        """Whether the principal's rights are as they were when it was let in: asked again by long answers."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WebDoorway:
+    """The services of one archive, as the web door uses them."""
+
+    programs: Authenticator
+    find: Find
+    retrieve: Retrieve
+    ingest: Ingest
+    trash: Trash
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request of somebody who was let in."""
+
+    request: Request
+    principal: Principal
+    doorway: WebDoorway
+
+    def path(self, name: str) -> str:
+        """A part of the path."""
+        return str(self.request.path_params[name])

@@ -1,0 +1,35 @@
+"""Every route there is, each with the right it needs. Nothing is reachable that is not in this table.
+
+The tests try each row with every kind of bad credential, so a new row is covered when it is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from starlette.responses import Response
+
+from leadglass.core.principal import Right
+from leadglass.web.doorway import Call
+
+BASE: Final = "/dicom-web"
+
+Handler: TypeAlias = Callable[[Call], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A method and a path (Starlette's template), the right without which nobody gets in, and who answers."""
+
+    method: str
+    path: str
+    right: Right
+    handler: Handler
+
+
+ROUTES: Final[tuple[Route, ...]] = ()
+
+# Open to everybody who reaches the listener: they say nothing about content.
+OPEN: Final = ("/healthz", "/readyz")
