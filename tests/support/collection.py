@@ -8,10 +8,15 @@ from pathlib import Path
 
 import data_store
 import pydicom
-from pydicom.data import get_testdata_files
+import pydicom.data
 from pydicom.filereader import _read_file_meta_info
 
 IMPLICIT_VR_LE = "1.2.840.10008.1.2"
+NATIVE = {  # (implicit VR, little endian) -> transfer syntax
+    (True, True): IMPLICIT_VR_LE,
+    (False, True): "1.2.840.10008.1.2.1",
+    (False, False): "1.2.840.10008.1.2.2",
+}
 FOUR_UIDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 
 
@@ -39,23 +44,25 @@ class Specimen:
 
 
 def collection() -> list[Specimen]:
-    """Every file with a preamble, in the order of names."""
-    paths = {Path(path) for path in get_testdata_files()}
-    paths |= set((Path(data_store.__file__).parent / "data").rglob("*"))
-    files = (path for path in paths if path.is_file() and path.suffix in ("", ".dcm"))
-    return sorted((specimen(path) for path in files if _is_part10(path)), key=lambda item: (item.name, str(item.path)))
+    """Every DICOM file of both packages, those without preamble included, in the order of names."""
+    roots = (Path(pydicom.data.__file__).parent, Path(data_store.__file__).parent / "data")
+    files = (path for root in roots for path in root.rglob("*") if path.is_file() and path.suffix in ("", ".dcm"))
+    found = (specimen(path) for path in files if _is_part10(path) or path.suffix == ".dcm")
+    return sorted(found, key=lambda item: (item.name, str(item.path)))
 
 
 def specimen(path: Path) -> Specimen:
     """One file, read by pydicom."""
     raw = path.read_bytes()
-    stream = io.BytesIO(raw)
-    stream.seek(132)
-    meta = _read_file_meta_info(stream)
-    start = stream.tell()
     found = pydicom.dcmread(path, force=True, stop_before_pixels=True, specific_tags=list(FOUR_UIDS))
+    start, syntax = 0, NATIVE[found.original_encoding]
+    if _is_part10(path):
+        stream = io.BytesIO(raw)
+        stream.seek(132)
+        syntax = str(_read_file_meta_info(stream).get("TransferSyntaxUID", IMPLICIT_VR_LE))
+        start = stream.tell()
     uids = (str(found.get(keyword) or "") for keyword in FOUR_UIDS)
-    return Specimen(path, str(meta.get("TransferSyntaxUID", IMPLICIT_VR_LE)), raw[start:], *uids)
+    return Specimen(path, syntax, raw[start:], *uids)
 
 
 def _is_part10(path: Path) -> bool:
