@@ -23,6 +23,7 @@ from leadglass.core.limits import MAX_HEADER_BYTES, MAX_UNREAD_VERSION_BYTES, MA
 from leadglass.core.ports import AddOutcome, Catalog, Journal, RecordWriter, Vault
 from leadglass.core.principal import Principal, Right
 from leadglass.core.records import InstanceEntry, Location, RecordTrailer, StoredInstance
+from leadglass.dicom.defects import value_defects
 from leadglass.dicom.scan import HeaderScan, HeaderScanner
 from leadglass.services.admit import Gate, use_case
 from leadglass.services.budget import BufferBudget
@@ -247,12 +248,13 @@ class Reception:
 
         outcome = await self._tools.commit.submit(sealed, entry_at)
         await self._out_of_trash(identity if self._existing is None else self._existing.identity)
-        if scan.warnings:
-            self._note("tolerated-defects", identity, scan.warnings)
+        warnings = scan.warnings + value_defects(scan, identity.sop_class_uid, announced.assumed_character_set)
+        if warnings:
+            self._note("tolerated-defects", identity, warnings)
         if outcome is AddOutcome.VERSION:
             self._note("stored-as-version", identity, ())
-            return StoreResult(StoreOutcome.VERSION, identity, scan.warnings)
-        return StoreResult(StoreOutcome.STORED, identity, scan.warnings)
+            return StoreResult(StoreOutcome.VERSION, identity, warnings)
+        return StoreResult(StoreOutcome.STORED, identity, warnings)
 
     async def _settle_resend(
         self, existing: StoredInstance, digest: bytes, identity: InstanceIdentity, scan: HeaderScan

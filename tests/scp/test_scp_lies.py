@@ -33,15 +33,16 @@ async def speaking(door, syntax):
         await peer.release()
 
 
-async def journalled(door, text):
-    """Wait until the journal has a line with `text`; it is written within a second."""
+async def journalled(door, text, what=""):
+    """Wait until the journal has a line of this kind with `text`; it is written within a second."""
     async with asyncio.timeout(20):
         while True:
             with opened(door.server.home) as archive:
                 home, key = archive.home.journal, archive.keys.journal
-                entries = list(read_journal(home, key, JournalFilter(text=text)))
-            if entries:
-                return entries[-1].event
+                found = [entry.event for entry in read_journal(home, key, JournalFilter(text=text))]
+            found = [event for event in found if what in event.what]
+            if found:
+                return found[-1]
             await asyncio.sleep(0.2)
 
 
@@ -125,6 +126,7 @@ async def test_c8_character_sets_that_lie_are_kept_and_answered_readably(door, d
         context = caller.peer.context_for(uids.STUDY_ROOT_GET)
         assert [answer async for answer in caller.peer.get(context, what, sink)][-1].status == 0
     assert got == [data]
+    assert "character set" in (await journalled(door, image.study, "tolerated-defects")).details["warnings"]
 
 
 @pytest.mark.parametrize(
