@@ -33,6 +33,7 @@ RENEW_DAYS = 60  # before the end: renewal of our own, warnings for devices
 SHORTEST_PASSWORD = 8
 _SKEW = timedelta(hours=1)  # modalities' clocks are off; a new certificate must not be from their future
 _SEAL_CONTEXT = b"leadglass ca v1"
+_NOT_SEALED = (ValueError, KeyError, TypeError, AttributeError, InvalidTag)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,33 @@ class Issued:
     def chain_pem(self) -> bytes:
         """The certificate and its CA, as a server presents them."""
         return self.certificate_pem + self.authority_pem
+
+    def seal(self, ca_key: bytes) -> str:
+        """Certificate, CA and encrypted key as JSON text, to be kept in state."""
+        box = _sealed(self.key_pem, ca_key, self.certificate_pem)
+        plain = {"certificate": self.certificate_pem.decode(), "authority": self.authority_pem.decode(), "key": box}
+        return json.dumps(plain)
+
+    @classmethod
+    def open(cls, sealed: str, ca_key: bytes) -> Issued:
+        """What `seal` wrote. LeadglassError(DAMAGED) if it is not that, or not under this key."""
+        try:
+            plain = json.loads(sealed)
+            certificate, authority = plain["certificate"].encode(), plain["authority"].encode()
+            key = _opened(plain["key"], ca_key, certificate)
+            not_after = x509.load_pem_x509_certificate(certificate).not_valid_after_utc
+        except _NOT_SEALED as problem:
+            raise LeadglassError(ErrorCode.DAMAGED, "A certificate of the archive cannot be opened.") from problem
+        return cls(certificate, authority, not_after, key)
+
+    def is_for(self, names: Sequence[str]) -> bool:
+        """Whether it names exactly these addresses and host names."""
+        certificate = x509.load_pem_x509_certificate(self.certificate_pem)
+        try:
+            given = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        except x509.ExtensionNotFound:
+            return not names
+        return set(given) == set(map(_general_name, names))
 
     def binding(self) -> DeviceCertificate:
         """How a device that holds it is recognised."""
@@ -104,10 +132,8 @@ class Authority:
         try:
             plain = json.loads(sealed)
             certificate = x509.load_pem_x509_certificate(plain["certificate"].encode())
-            box = base64.b64decode(plain["key"], validate=True)
-            der = AESGCM(ca_key).decrypt(box[:12], box[12:], _SEAL_CONTEXT + _der(certificate))
-            key = serialization.load_der_private_key(der, None)
-        except (ValueError, KeyError, TypeError, AttributeError, InvalidTag) as problem:
+            key = serialization.load_der_private_key(_opened(plain["key"], ca_key, _der(certificate)), None)
+        except _NOT_SEALED as problem:
             raise LeadglassError(ErrorCode.DAMAGED, "The archive's own CA cannot be opened.") from problem
         assert isinstance(key, ec.EllipticCurvePrivateKey)
         return cls(certificate, key)
@@ -117,9 +143,8 @@ class Authority:
         der = self._key.private_bytes(
             serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        nonce = urandom(12)
-        box = nonce + AESGCM(ca_key).encrypt(nonce, der, _SEAL_CONTEXT + _der(self._certificate))
-        return json.dumps({"certificate": self.pem.decode(), "key": base64.b64encode(box).decode()})
+        box = _sealed(der, ca_key, _der(self._certificate))
+        return json.dumps({"certificate": self.pem.decode(), "key": box})
 
     @property
     def pem(self) -> bytes:
@@ -249,6 +274,17 @@ def _checked_password(password: str) -> bytes:
             f"A short password does not protect the key on its way: use at least {SHORTEST_PASSWORD} characters.",
         )
     return password.encode()
+
+
+def _sealed(plain: bytes, ca_key: bytes, bound_to: bytes) -> str:
+    """AES-256-GCM under the keyset's CA key, bound to the certificate it belongs to; nonce first, base64."""
+    nonce = urandom(12)
+    return base64.b64encode(nonce + AESGCM(ca_key).encrypt(nonce, plain, _SEAL_CONTEXT + bound_to)).decode()
+
+
+def _opened(box: str, ca_key: bytes, bound_to: bytes) -> bytes:
+    raw = base64.b64decode(box, validate=True)
+    return AESGCM(ca_key).decrypt(raw[:12], raw[12:], _SEAL_CONTEXT + bound_to)
 
 
 def _pem(certificate: x509.Certificate) -> bytes:

@@ -46,9 +46,17 @@ def iso_date(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def expiry(certificate: DeviceCertificate) -> datetime | None:
-    """When a device's certificate ends; None where that is up to a foreign CA."""
-    return datetime.fromisoformat(certificate.not_after) if certificate.not_after else None
+def expiry(certificate: DeviceCertificate) -> datetime:
+    """When a device's certificate ends; where a foreign CA issues it, when the last certificate of that CA does."""
+    if certificate.binding is CertificateBinding.AUTHORITY:
+        return max(item.not_valid_after_utc for item in _load(certificate.authority.encode("ascii")))
+    return datetime.fromisoformat(certificate.not_after)
+
+
+def end_of(pem: bytes) -> datetime:
+    """When the first certificate of `pem` (the server's own, its chain behind it) ends. LeadglassError(USAGE) if there
+    is none."""
+    return _load(pem)[0].not_valid_after_utc
 
 
 def pin(data: bytes, now: datetime) -> DeviceCertificate:

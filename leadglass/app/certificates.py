@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import datetime as dt
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 
-from leadglass.access.authority import Authority
-from leadglass.access.certificates import matches, trust_anchors
+from leadglass.access.authority import Authority, Issued, renewal_due
+from leadglass.access.certificates import end_of, matches, trust_anchors
 from leadglass.app.config import Config, ListenerConfig
-from leadglass.app.facts import own_addresses
-from leadglass.core.device import Device
+from leadglass.app.facts import own_addresses, own_names
+from leadglass.core.device import CertificateBinding, Device
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.ports import State
 from leadglass.net.tls import ClientCertificates, RenewableContext, client_context, server_context
 
 AUTHORITY = "authority"  # the setting that holds the sealed CA
+SERVER = "server-certificate"  # the setting that holds the sealed certificate and key of our own listeners
+
+Now = Callable[[], dt.datetime]
+
+
+def utc_now() -> dt.datetime:
+    """The time by which certificates are judged."""
+    return dt.datetime.now(dt.UTC)
 
 
 def authority_of(state: State, ca_key: bytes) -> Authority:
@@ -23,60 +32,124 @@ def authority_of(state: State, ca_key: bytes) -> Authority:
     sealed = state.setting(AUTHORITY)
     if sealed is not None:
         return Authority.open(sealed, ca_key)
-    made = Authority.create("archive", dt.datetime.now(dt.UTC)).seal(ca_key)
+    made = Authority.create("archive", utc_now()).seal(ca_key)
     return Authority.open(state.settle(AUTHORITY, made), ca_key)
 
 
-class Certificates:
-    """TLS contexts for listeners and dialers. The server certificate is issued anew at each start and reload."""
-
-    def __init__(self, state: State, ca_key: bytes, config: Config) -> None:
-        self._state = state
-        self._ca_key = ca_key
-        self._config = config
-        self._contexts: list[RenewableContext] = []
-        self._epoch = state.rights_epoch()
-
-    def matches(self, certificate: bytes, device: Device) -> bool:
-        """Whether a presented certificate (DER) is one of the device's, now."""
-        return matches(certificate, device, dt.datetime.now(dt.UTC))
-
-    def for_listening(self, item: ListenerConfig) -> RenewableContext:
-        """The context source of a TLS listener; it follows the devices through `follow`."""
-        source = RenewableContext(lambda: self._server_context(item))
-        self._contexts.append(source)
-        return source
-
-    def for_dialing(self, device: Device) -> ssl.SSLContext | None:
-        """The context to call `device` with: our own certificate, and what its enrolment trusts."""
-        own = authority_of(self._state, self._ca_key)
-        issued = own.issue_device(self._config.ae_titles[0], dt.datetime.now(dt.UTC))
-        return client_context(trust_anchors([device], own.pem), certificate=issued.chain_pem, key=issued.key_pem)
-
-    def follow(self) -> None:
-        """Make the listeners' contexts again if devices changed: whom to trust is part of them."""
-        epoch = self._state.rights_epoch()
-        if epoch != self._epoch:
-            self._epoch = epoch
-            for source in self._contexts:
-                source.reload()
-
-    def _server_context(self, item: ListenerConfig) -> ssl.SSLContext:
-        own = authority_of(self._state, self._ca_key)
-        wanted = ClientCertificates.REQUIRED if item.client_certificates == "require" else ClientCertificates.OPTIONAL
-        trusted = trust_anchors(self._state.devices(), own.pem)
-        if item.certificate:
-            chain, key = _given(item)
-        else:
-            names = sorted({"localhost", item.host, *(address for _, address in own_addresses())} - {"0.0.0.0", "::"})  # noqa: S104  # left out, not listened on
-            issued = own.issue_server(names, dt.datetime.now(dt.UTC))
-            chain, key = issued.chain_pem, issued.key_pem
-        return server_context(chain, key, client_authorities=trusted, client_certificates=wanted)
-
-
-def _given(item: ListenerConfig) -> tuple[bytes, bytes]:
+def given_certificate(item: ListenerConfig) -> tuple[bytes, bytes]:
+    """Certificate and key that the configuration names. LeadglassError(USAGE) if they cannot be read."""
     try:
         return Path(item.certificate).read_bytes(), Path(item.key).read_bytes()
     except OSError as error:
         comment = f"The certificate of the listener on port {item.port} cannot be read: {error.strerror}."
         raise LeadglassError(ErrorCode.USAGE, comment) from error
+
+
+class Presented:
+    """What a TLS listener presents: the source of its contexts, and when the certificate in them ends."""
+
+    def __init__(self, item: ListenerConfig, make: Callable[[], tuple[ssl.SSLContext, dt.datetime]]) -> None:
+        self.item = item
+        self._make = make
+        self.source = RenewableContext(self._renewed)
+
+    def _renewed(self) -> ssl.SSLContext:
+        context, self.not_after = self._make()
+        return context
+
+
+class Certificates:
+    """TLS contexts for listeners and dialers.
+
+    The archive's own certificate is kept (sealed) over restarts, and issued anew when its end comes near or its
+    addresses change; a given one is read again when its file changes. Neither needs a restart.
+    """
+
+    def __init__(self, state: State, ca_key: bytes, config: Config, now: Now = utc_now) -> None:
+        self._state = state
+        self._ca_key = ca_key
+        self._config = config
+        self._now = now
+        self._presented: list[Presented] = []
+        self._seen: object = None
+
+    def matches(self, certificate: bytes, device: Device) -> bool:
+        """Whether a presented certificate (DER) is one of the device's, now."""
+        return matches(certificate, device, self._now())
+
+    def for_listening(self, item: ListenerConfig) -> Presented:
+        """What a TLS listener presents from now on; it follows devices, dates and files through `follow`."""
+        made = Presented(item, lambda: self._context(item))
+        self._presented.append(made)
+        self._seen = self._state_of_things()
+        return made
+
+    def for_dialing(self, device: Device) -> ssl.SSLContext:
+        """The context to call `device` with: our own certificate, and what its enrolment trusts.
+
+        Pinned certificates are the only ones accepted then, whatever name they carry; otherwise the certificate is of
+        our CA, or the device's, and for the host that is called.
+        """
+        own, mine = authority_of(self._state, self._ca_key), self.own()
+        pins = [item for item in device.certificates if item.binding is CertificateBinding.PINNED]
+        foreign = trust_anchors([device], b"")
+        trusted = b"".join(item.authority.encode("ascii") for item in pins) or foreign or own.pem
+        return client_context(trusted, certificate=mine.chain_pem, key=mine.key_pem, check_hostname=not pins)
+
+    def own(self) -> Issued:
+        """The archive's own certificate and key; issued anew where that is due."""
+        names = self._names()
+        sealed = self._state.setting(SERVER)
+        authority = authority_of(self._state, self._ca_key)
+        if sealed is not None:
+            kept = Issued.open(sealed, self._ca_key)
+            fits = kept.is_for(names) and kept.authority_pem == authority.pem
+            due = renewal_due(kept.not_after, self._now()) and kept.not_after < authority.not_after
+            if fits and not due:
+                return kept
+        issued = authority.issue_server(names, self._now())
+        self._state.put_setting(SERVER, issued.seal(self._ca_key))
+        return issued
+
+    def follow(self) -> None:
+        """Make the listeners' contexts again if devices, certificate files or the day have changed. What cannot be
+        made (LeadglassError) leaves the context that worked, and is tried again at the next change."""
+        seen = self._state_of_things()
+        if seen == self._seen:
+            return
+        self._seen = seen
+        for presented in self._presented:
+            presented.source.reload()
+
+    def _state_of_things(self) -> object:
+        given = [path for item in self._presented for path in (item.item.certificate, item.item.key) if path]
+        return self._state.rights_epoch(), self._now().date(), [_changed_at(path) for path in given]
+
+    def _context(self, item: ListenerConfig) -> tuple[ssl.SSLContext, dt.datetime]:
+        if item.certificate:
+            chain, key = given_certificate(item)
+        else:
+            mine = self.own()
+            chain, key = mine.chain_pem, mine.key_pem
+        own = authority_of(self._state, self._ca_key)
+        wanted = ClientCertificates.REQUIRED if item.client_certificates == "require" else ClientCertificates.OPTIONAL
+        trusted = trust_anchors(self._state.devices(), own.pem)
+        try:
+            context = server_context(chain, key, client_authorities=trusted, client_certificates=wanted)
+        except ssl.SSLError as error:
+            comment = f"The certificate and key of the listener on port {item.port} do not fit each other."
+            raise LeadglassError(ErrorCode.USAGE, comment) from error
+        return context, end_of(chain)
+
+    def _names(self) -> list[str]:
+        """Under which the archive may be called: addresses and host names of this machine, and what is configured."""
+        configured = {name for item in self._config.listeners for name in (item.host, *item.names)}
+        names = {"localhost", *configured, *own_names(), *(address for _, address in own_addresses())}
+        return sorted(names - {"0.0.0.0", "::"})  # noqa: S104  # left out, not listened on
+
+
+def _changed_at(path: str) -> int:
+    try:
+        return Path(path).stat().st_mtime_ns
+    except OSError:
+        return 0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
 import logging
 import os
 import signal
@@ -19,21 +20,24 @@ import uvloop
 from leadglass import __version__
 from leadglass.access.passcodes import passcode_fits
 from leadglass.app.archive import Archive, open_archive
-from leadglass.app.certificates import Certificates
-from leadglass.app.config import ListenerConfig, read_config
+from leadglass.app.certificates import Certificates, authority_of, utc_now
+from leadglass.app.config import read_config
+from leadglass.app.doors import Doors
+from leadglass.app.expiry import endings
 from leadglass.app.facts import forbid_core_dumps, gather
 from leadglass.app.home import Home
 from leadglass.app.key_pipe import read_keys
 from leadglass.app.live import write_live
+from leadglass.app.safety import PLAIN_RETRIEVE
 from leadglass.core.errors import LeadglassError
 from leadglass.core.events import EventKind, JournalEvent
 from leadglass.core.principal import SYSTEM
-from leadglass.net.listener import Listener, ListenOptions, listen
-from leadglass.scp.association import AssociationHandler
 from leadglass.scp.doorway import Doorway
 from leadglass.scp.sender import DeviceSender
 from leadglass.services.admission import Admission, AdmissionSettings
 
+CLOSED_DOOR = 10  # exit code: some listener was closed for its certificate (done in part)
+TEND_SECONDS = 0.5  # with admission's own second: a disabled device's associations end within two
 DRAIN_SECONDS = 30.0  # F11: stores in progress are answered before the process ends
 LIVE_SECONDS = 2.0
 SWITCH_INTERVAL = 0.0005  # seconds: the commit thread must not wait long for a loop that never sleeps
@@ -53,13 +57,15 @@ def main() -> None:
             report = archive.recovery.replay(SYSTEM)
             for damage in report.damage:
                 log.error("damage in segment %s at %d: %s", damage.segment, damage.offset, damage.reason)
-            uvloop.run(_serve(archive, ready))
+            all_open = uvloop.run(_serve(archive, ready))
     except LeadglassError as error:
         log.error("%s", error.comment)
         sys.exit(1)
+    sys.exit(0 if all_open else CLOSED_DOOR)
 
 
-async def _serve(archive: Archive, ready: int) -> None:
+async def _serve(archive: Archive, ready: int) -> bool:
+    """Until it is told to stop; whether every listener was open then."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -74,22 +80,28 @@ async def _serve(archive: Archive, ready: int) -> None:
     )
     sender = DeviceSender(archive.config.ae_titles[0], certificates.for_dialing)
     doorway = Doorway(admission, archive.ingest, archive.find, archive.retrieve, sender, archive.journal)
-    listeners = [await _listen(item, doorway, certificates) for item in archive.config.listeners]
+    doors = Doors(doorway, certificates, archive.journal)
+    await doors.open(archive.config.listeners)
     archive.journal.record(JournalEvent(EventKind.APPLICATION_ACTIVITY, "started", "leadglass"), durable=True)
     os.write(ready, b"1")
     os.close(ready)
-    says = loop.create_task(_say(archive, doorway, listeners, certificates))
-    await stop.wait()
-    await asyncio.gather(*(listener.drain(DRAIN_SECONDS) for listener in listeners))
-    says.cancel()
+    tending = loop.create_task(_tend(archive, doorway, doors, certificates))
+    stopped = loop.create_task(stop.wait())
+    await asyncio.wait((tending, stopped), return_when=asyncio.FIRST_COMPLETED)
+    tending.cancel()
+    all_open = doors.all_open
+    await doors.drain(DRAIN_SECONDS)
+    if not stop.is_set():
+        tending.result()  # it ended by itself: what it raised goes on
     archive.journal.record(JournalEvent(EventKind.APPLICATION_ACTIVITY, "stopped", "leadglass"))
     with contextlib.suppress(OSError):
         archive.home.live.unlink()
+    return all_open
 
 
 def _settings(archive: Archive) -> AdmissionSettings:
     config = archive.config
-    plain_retrieve = [item for item in config.overrides if item.risk == "plain-retrieve"]
+    plain_retrieve = [item for item in config.overrides if item.risk == PLAIN_RETRIEVE]
     return AdmissionSettings(
         ae_titles=config.ae_titles,
         internal_networks=config.internal_networks,
@@ -98,12 +110,17 @@ def _settings(archive: Archive) -> AdmissionSettings:
     )
 
 
-async def _listen(item: ListenerConfig, doorway: Doorway, certificates: Certificates) -> Listener:
-    options = ListenOptions(
-        ssl_context=certificates.for_listening(item) if item.tls else None,
-        admission=doorway.admission.is_device_address,
-    )
-    return await listen(item.host, item.port, lambda: AssociationHandler(doorway), options)
+async def _tend(archive: Archive, doorway: Doorway, doors: Doors, certificates: Certificates) -> None:
+    started, said, warned = time.time(), 0.0, dt.date.min
+    while True:
+        doors.recheck()
+        if time.monotonic() - said >= LIVE_SECONDS:
+            said = time.monotonic()
+            _follow(certificates)
+            await _tend_doors(doors)
+            warned = _warn(archive, warned)
+            write_live(archive.home.live, _live(archive, doorway, doors, started))
+        await asyncio.sleep(TEND_SECONDS)
 
 
 def _follow(certificates: Certificates) -> None:
@@ -114,27 +131,45 @@ def _follow(certificates: Certificates) -> None:
         log.error("certificates were not renewed: %s", type(error).__name__)
 
 
-async def _say(archive: Archive, doorway: Doorway, listeners: list[Listener], certificates: Certificates) -> None:
-    started = time.time()
-    while True:
-        _follow(certificates)
-        counters = doorway.counters
-        write_live(
-            archive.home.live,
-            {
-                "pid": os.getpid(),
-                "version": __version__,
-                "started": started,
-                "listeners": [[listener.host, listener.port] for listener in listeners],
-                "connections": sum(len(listener.connections) for listener in listeners),
-                "associations": counters.associations,
-                "stored": counters.stored,
-                "failed": counters.failed,
-                "refused": counters.refused,
-                "journal_writable": archive.journal.writable,
-            },
-        )
-        await asyncio.sleep(LIVE_SECONDS)
+async def _tend_doors(doors: Doors) -> None:
+    """A listener that cannot be opened again now is tried again; the others go on."""
+    try:
+        await doors.tend()
+    except LeadglassError as error:
+        log.error("%s", error.comment)
+
+
+def _warn(archive: Archive, warned: dt.date) -> dt.date:
+    """Journal once a day which certificates have expired or soon will; the day for which it was done."""
+    now = utc_now()
+    if now.date() == warned:
+        return warned
+    authority_until = authority_of(archive.state, archive.keys.ca).not_after
+    try:
+        found = endings(archive.config, archive.state.devices(), authority_until, now)
+    except LeadglassError as error:  # a file that cannot be read; its listener has said so too
+        log.error("%s", error.comment)
+        found = []
+    for ending in found:
+        log.warning("%s", ending.sentence)
+        archive.journal.record(ending.event())
+    return now.date()
+
+
+def _live(archive: Archive, doorway: Doorway, doors: Doors, started: float) -> dict[str, object]:
+    counters = doorway.counters
+    return {
+        "pid": os.getpid(),
+        "version": __version__,
+        "started": started,
+        "listeners": doors.facts(),
+        "connections": len(doors.connections),
+        "associations": counters.associations,
+        "stored": counters.stored,
+        "failed": counters.failed,
+        "refused": counters.refused,
+        "journal_writable": archive.journal.writable,
+    }
 
 
 if __name__ == "__main__":

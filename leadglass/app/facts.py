@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import ctypes
 import fcntl
 import ipaddress
@@ -13,11 +14,16 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+from leadglass.app.web_roots import web_roots
+
 PR_GET_DUMPABLE = 3
 PR_SET_DUMPABLE = 4
 NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "afs", "fuse.sshfs"}
 )
+_SIOCGIFCONF = 0x8912
+_IFREQ = 40  # bytes of a struct ifreq on 64-bit Linux: name (16), then a sockaddr
+_MAX_INTERFACES = 1024
 BRIDGE_PREFIXES = ("docker", "br-", "virbr", "podman", "cni", "lxcbr", "lxdbr", "vboxnet", "vmnet")
 
 
@@ -40,6 +46,7 @@ class HostFacts:
     core_dumps: bool
     own_addresses: tuple[str, ...]
     gateways: tuple[str, ...]  # default gateways, and this host's addresses on container bridges
+    web_roots: tuple[Path, ...] = ()  # folders that a web server of this machine serves
 
 
 def gather() -> HostFacts:
@@ -50,6 +57,7 @@ def gather() -> HostFacts:
         core_dumps=core_dumps_possible(),
         own_addresses=tuple(sorted({address for _, address in addresses})),
         gateways=tuple(sorted({*default_gateways(), *(address for name, address in addresses if _bridge(name))})),
+        web_roots=web_roots(),
     )
 
 
@@ -75,7 +83,8 @@ def path_fact(path: Path) -> PathFact | None:
             found = path.stat()
     except OSError:
         return None
-    return PathFact(path.absolute(), found.st_uid, stat.S_IMODE(found.st_mode), real, file_system_of(real))
+    plain = Path(os.path.abspath(path))  # noqa: PTH100  # pathlib keeps "..", which is no link
+    return PathFact(plain, found.st_uid, stat.S_IMODE(found.st_mode), real, file_system_of(real))
 
 
 def file_system_of(path: Path) -> str:
@@ -96,13 +105,22 @@ def file_system_of(path: Path) -> str:
     return kind
 
 
+def own_names() -> list[str]:
+    """The host names that this machine knows of itself, as far as they can stand in a certificate."""
+    found = []
+    for name in {socket.gethostname(), socket.getfqdn()}:
+        try:
+            name.encode("idna")
+        except UnicodeError:
+            continue
+        if name:
+            found.append(name)
+    return found
+
+
 def own_addresses() -> list[tuple[str, str]]:
     """(interface, address) of this host, IPv4 and IPv6."""
-    found = []
-    for _, name in socket.if_nameindex():
-        address = _ipv4_of(name)
-        if address:
-            found.append((name, address))
+    found = _ipv4_addresses()
     try:
         lines = Path("/proc/net/if_inet6").read_text("ascii").splitlines()
     except OSError:
@@ -133,15 +151,24 @@ def default_gateways() -> list[str]:
     return found
 
 
-def _ipv4_of(name: str) -> str:
-    siocgifaddr = 0x8915
+def _ipv4_addresses() -> list[tuple[str, str]]:
+    """(interface, address), second addresses of an interface included (netdevice(7), SIOCGIFCONF)."""
+    space = array.array("B", bytes(_MAX_INTERFACES * _IFREQ))
+    address, length = space.buffer_info()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            answer = fcntl.ioctl(probe.fileno(), siocgifaddr, struct.pack("256s", name.encode()[:15]))
+            answer = fcntl.ioctl(probe.fileno(), _SIOCGIFCONF, struct.pack("iL", length, address))
         except OSError:
-            return ""
-    return str(ipaddress.IPv4Address(answer[20:24]))
+            return []
+    used, _ = struct.unpack("iL", answer)
+    rows = [space[start : start + _IFREQ].tobytes() for start in range(0, used, _IFREQ)]
+    return [(_interface(row), str(ipaddress.IPv4Address(row[20:24]))) for row in rows]
+
+
+def _interface(row: bytes) -> str:
+    """Without the label of a second address (eth0:1)."""
+    return row[:16].partition(b"\0")[0].decode("ascii", "replace").partition(":")[0]
 
 
 def _bridge(name: str) -> bool:
-    return name.startswith(BRIDGE_PREFIXES)
+    return name.startswith(BRIDGE_PREFIXES) or Path("/sys/class/net", name, "bridge").is_dir()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 
 from leadglass.app.config import Config
-from leadglass.app.facts import gather, path_fact
+from leadglass.app.facts import PathFact, gather, path_fact
 from leadglass.app.home import Home
 from leadglass.app.master import key_file
 from leadglass.app.safety import Situation
@@ -31,4 +32,10 @@ def situation(home: Home, config: Config, state: State) -> Situation:
         recovery_kit_tested=state.setting(KIT_TESTED) is not None,
         demo_keys=state.setting(DEMO_KEYS) is not None,
         today=dt.datetime.now(dt.UTC).date(),
+        inside=_facts(home.config, home.keyset, home.vault, home.state.parent, home.journal, home.lock.parent),
+        listener_keys=_facts(*(Path(item.key) for item in (*config.listeners, *config.web) if item.key)),
     )
+
+
+def _facts(*paths: Path) -> tuple[PathFact, ...]:
+    return tuple(fact for path in paths if (fact := path_fact(path)) is not None)

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from leadglass.access.devices import device_risks, internal_network_risk
-from leadglass.app.config import MAX_OVERRIDE_DAYS, Config
+from leadglass.app.config import MAX_OVERRIDE_DAYS, Config, Override
 from leadglass.app.facts import NETWORK_FILE_SYSTEMS, HostFacts, PathFact
+from leadglass.app.web_roots import USUAL
 from leadglass.core.device import Device
 
-WEB_ROOTS = (
-    Path("/var/www"),
-    Path("/srv/www"),
-    Path("/srv/http"),
-    Path("/usr/share/nginx"),
-    Path("/usr/local/www"),
-    Path("/opt/lampp/htdocs"),
-)
+PLAIN_RETRIEVE = "plain-retrieve"  # of one device: find and retrieve without TLS
+OVERRIDABLE = frozenset(
+    {
+        PLAIN_RETRIEVE,
+        *("plain-listener-global", "plain-http", "internal-range-wide", "demo-beyond-loopback"),
+        *("device-networks-wide", "device-gateway", "plain-gateway", "plain-range", "plain-outside"),
+        *("listens-nowhere", "listens-plain-outside"),
+        *("readable-by-others", "foreign-owner", "network-file-system", "symbolic-link", "below-web-root"),
+        *("key-inside-archive", "running-as-root", "core-dumps", "no-recovery-kit"),
+    }
+)  # everything else is mended, not taken
 WEB_FOLDERS = frozenset({"public_html", "htdocs", "wwwroot"})
 
 
@@ -47,6 +52,13 @@ class Situation:
     recovery_kit_tested: bool
     demo_keys: bool
     today: dt.date
+    inside: tuple[PathFact, ...] = ()  # folders and files of the home: each may be a link or a mount of its own
+    listener_keys: tuple[PathFact, ...] = ()  # private keys that the configuration names
+
+    @property
+    def made_by_demo(self) -> bool:
+        """Whether the demo made it: to say so in the configuration is not enough."""
+        return self.config.demo and self.demo_keys
 
 
 def risks(situation: Situation) -> list[Risk]:
@@ -57,6 +69,11 @@ def risks(situation: Situation) -> list[Risk]:
 def standing(situation: Situation) -> list[Risk]:
     """The risks that keep the archive from starting: no override of theirs is in force."""
     return [risk for risk in risks(situation) if not _taken(risk, situation)]
+
+
+def overrides_in_force(situation: Situation) -> list[Override]:
+    """Those whose end has not come, whether their risk is there or not."""
+    return [item for item in situation.config.overrides if situation.today <= item.until]
 
 
 def _taken(risk: Risk, situation: Situation) -> bool:
@@ -115,9 +132,10 @@ def _internal_networks(situation: Situation) -> Iterator[Risk]:
 
 
 def _places(situation: Situation) -> Iterator[Risk]:
-    places = [("archive", situation.home)]
+    places = [("archive", situation.home), *(("archive's", fact) for fact in situation.inside)]
     if situation.key_file is not None:
         places.append(("key file", situation.key_file))
+    places += [("listener's key", fact) for fact in situation.listener_keys]
     for what, fact in places:
         if fact.mode & 0o077:
             yield Risk(
@@ -133,13 +151,13 @@ def _places(situation: Situation) -> Iterator[Risk]:
                 f"The {what} {fact.path} lies on a network file system ({fact.file_system}).",
                 "Move it to a local disk: locks and syncs do not hold there.",
             )
-        if fact.real != fact.path:
+        if fact.real != _expected(fact, situation.home):
             yield Risk(
                 "symbolic-link",
                 f"The {what} {fact.path} is reached through a symbolic link.",
                 f"Name it directly: {fact.real}",
             )
-        if _served(fact.real):
+        if _served(fact.real, (*USUAL, *situation.host.web_roots)):
             yield Risk(
                 "below-web-root",
                 f"The {what} {fact.path} lies below a folder that a web server serves.",
@@ -147,8 +165,15 @@ def _places(situation: Situation) -> Iterator[Risk]:
             )
 
 
-def _served(path: Path) -> bool:
-    if any(path.is_relative_to(root) for root in WEB_ROOTS):
+def _expected(fact: PathFact, home: PathFact) -> Path:
+    """Where it lies if no link leads elsewhere; a link to the home itself is told once, for the home."""
+    if fact is not home and fact.path.is_relative_to(home.path):
+        return home.real / fact.path.relative_to(home.path)
+    return fact.path
+
+
+def _served(path: Path, roots: Iterable[Path]) -> bool:
+    if any(path.is_relative_to(root) for root in roots):
         return True
     return bool(WEB_FOLDERS & set(path.parts))
 
@@ -176,6 +201,14 @@ def _process(situation: Situation) -> Iterator[Risk]:
 
 def _samples(situation: Situation) -> Iterator[Risk]:
     if situation.config.demo:
+        beyond = [item.host for item in situation.config.listeners if not ipaddress.ip_address(item.host).is_loopback]
+        if beyond:
+            yield Risk(
+                "demo-beyond-loopback",
+                f"The demo would listen on {beyond[0]}: its devices are known to everybody.",
+                "Listen on 127.0.0.1, or make an archive of your own with 'leadglass init'.",
+            )
+    if situation.made_by_demo:
         return
     for device in situation.devices:
         if device.sample:
@@ -185,7 +218,7 @@ def _samples(situation: Situation) -> Iterator[Risk]:
                 f"leadglass device remove {device.name}",
                 overridable=False,
             )
-    if situation.demo_keys:
+    if situation.demo_keys:  # and demo = true was taken out of the configuration
         yield Risk(
             "demo-keys",
             "This archive was made by the demo, with a recovery kit that nobody keeps.",
@@ -213,6 +246,19 @@ def _override_terms(situation: Situation) -> Iterator[Risk]:
                 f"Set its end to {latest.isoformat()} or before.",
                 overridable=False,
             )
+    for sentence in _unclear_overrides(situation.config.overrides):
+        yield Risk("override-unclear", sentence, "Correct it in leadglass.toml.", overridable=False)
+
+
+def _unclear_overrides(overrides: Iterable[Override]) -> Iterator[str]:
+    """One override takes one risk, by its right name."""
+    for (risk, device), count in Counter((item.risk, item.device) for item in overrides).items():
+        if risk not in OVERRIDABLE:
+            yield f"There is no risk '{risk}' that could be overridden."
+        elif risk == PLAIN_RETRIEVE and not device:
+            yield f"The override {PLAIN_RETRIEVE} must name its device."
+        elif count > 1:
+            yield f"The risk '{risk}' is overridden {count} times."
 
 
 _RULES: tuple[Callable[[Situation], Iterator[Risk]], ...] = (

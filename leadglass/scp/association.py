@@ -78,6 +78,12 @@ class AssociationHandler:
         else:
             self._begin(peer, context_id, command)
 
+    def recheck(self) -> None:
+        """End the association if its device is not as it was when it was admitted: changed, disabled or removed."""
+        admitted = self._admitted
+        if self._peer is not None and admitted is not None and not self._doorway.admission.still_admitted(admitted):
+            self._peer.conn.abort()
+
     def data_received(self, conn: Connection, context_id: int, data: memoryview, last: bool) -> None:
         """Hand a piece of a data set to the operation it belongs to."""
         if self._operation is not None and not self._operation.finished:

@@ -199,6 +199,10 @@ class Admission:
         self._titles.note_admitted(address, title)
         return decision
 
+    def rights_epoch(self) -> int:
+        """A number that changes whenever a device may have changed; at most REFRESH_SECONDS old."""
+        return self._devices.epoch()
+
     def still_admitted(self, admitted: Admitted) -> bool:
         """Whether the device is as it was when it was admitted: changed, disabled or removed ones are not."""
         return admitted.device in self._devices.current()

@@ -53,8 +53,23 @@ def key(**changes: object) -> Situation:
     return dataclasses.replace(SAFE, key_file=dataclasses.replace(KEY, **changes))
 
 
-def demo(situation: Situation) -> Situation:
-    return dataclasses.replace(situation, config=dataclasses.replace(situation.config, demo=True))
+def demo(situation: Situation, host: str = "127.0.0.1", *, made: bool = True) -> Situation:
+    config = dataclasses.replace(situation.config, demo=True, listeners=(ListenerConfig(host, 11112, False),))
+    return dataclasses.replace(situation, config=config, demo_keys=made)
+
+
+def inside(**changes: object) -> Situation:
+    fields: dict[str, object] = {"path": HOME.path / "vault", "real": HOME.real / "vault", **changes}
+    return dataclasses.replace(SAFE, inside=(dataclasses.replace(HOME, **fields),))
+
+
+def listener_key(**changes: object) -> Situation:
+    return dataclasses.replace(SAFE, listener_keys=(dataclasses.replace(KEY, **changes),))
+
+
+def taking(*overrides: tuple[str, str]) -> Situation:
+    taken = tuple(Override(risk, "test", TODAY, device) for risk, device in overrides)
+    return dataclasses.replace(SAFE, config=dataclasses.replace(CONFIG, overrides=taken))
 
 
 def internal(situation: Situation, *networks: str) -> Situation:
@@ -149,19 +164,36 @@ RULES: dict[str, tuple[list[Situation], list[Situation]]] = {
         [internal(SAFE, "100.64.0.0/16", "fd00::/48")],
     ),
     "readable-by-others": (
-        [home(mode=0o750), home(mode=0o701), key(mode=0o640), key(mode=0o604)],
+        [
+            home(mode=0o750),
+            home(mode=0o701),
+            key(mode=0o640),
+            key(mode=0o604),
+            inside(mode=0o755),
+            listener_key(mode=0o644),
+        ],
         [home(mode=0o500), key(mode=0o400), dataclasses.replace(SAFE, key_file=None)],
     ),
-    "foreign-owner": ([home(owner=0), key(owner=33)], [SAFE]),
+    "foreign-owner": ([home(owner=0), key(owner=33), inside(owner=33)], [SAFE, inside()]),
     "network-file-system": (
-        [home(file_system="nfs4"), key(file_system="cifs"), home(file_system="fuse.sshfs")],
+        [
+            home(file_system="nfs4"),
+            key(file_system="cifs"),
+            home(file_system="fuse.sshfs"),
+            inside(file_system="nfs"),  # a vault mounted from elsewhere
+        ],
         [home(file_system="xfs")],
     ),
-    "symbolic-link": ([home(real=Path("/srv/pacs")), key(real=Path("/tmp/key"))], [SAFE]),
+    "symbolic-link": (
+        [home(real=Path("/srv/pacs")), key(real=Path("/tmp/key")), inside(real=Path("/mnt/big/vault"))],
+        [SAFE, inside()],
+    ),
     "below-web-root": (
         [
             home(path=Path("/var/www/pacs"), real=Path("/var/www/pacs")),
             home(real=Path("/srv/www/pacs")),
+            inside(real=Path("/srv/www/vault")),
+            with_host(web_roots=(Path("/var/lib"),)),
             key(path=Path("/home/ann/public_html/k"), real=Path("/home/ann/public_html/k")),
         ],
         [home(path=Path("/var/wwwx"), real=Path("/var/wwwx"))],
@@ -172,15 +204,28 @@ RULES: dict[str, tuple[list[Situation], list[Situation]]] = {
     ),
     "running-as-root": ([with_host(uid=0)], [with_host(uid=1)]),
     "core-dumps": ([with_host(core_dumps=True)], [SAFE]),
-    "sample-device": ([with_device(sample=True)], [with_device(), demo(with_device(sample=True))]),
+    "sample-device": (
+        [with_device(sample=True), demo(with_device(sample=True), made=False)],
+        [with_device(), demo(with_device(sample=True))],
+    ),
     "demo-keys": (
         [dataclasses.replace(SAFE, demo_keys=True)],
         [SAFE, demo(dataclasses.replace(SAFE, demo_keys=True))],
     ),
+    "demo-beyond-loopback": ([demo(SAFE, "10.0.0.2"), demo(SAFE, "0.0.0.0")], [demo(SAFE), demo(SAFE, "::1")]),
+    "override-unclear": (
+        [
+            taking(("core-dump", "")),
+            taking(("plain-retrieve", "")),
+            taking(("running-as-root", ""), ("running-as-root", "")),
+            taking(("demo-keys", "")),
+        ],
+        [taking(("plain-retrieve", "ct"), ("plain-retrieve", "mr")), taking(("core-dumps", ""))],
+    ),
     "no-recovery-kit": ([dataclasses.replace(SAFE, recovery_kit_tested=False)], [SAFE]),
     "override-too-long": ([until(MAX_OVERRIDE_DAYS + 1)], [until(MAX_OVERRIDE_DAYS), until(-1)]),
 }
-NEVER_OVERRIDDEN = {"sample-device", "demo-keys", "override-too-long"}
+NEVER_OVERRIDDEN = {"sample-device", "demo-keys", "override-too-long", "override-unclear"}
 
 BREAKING = [
     pytest.param(name, item, id=f"{name}-{i}") for name, (bad, _) in RULES.items() for i, item in enumerate(bad)
@@ -214,6 +259,21 @@ def named_in(module: ModuleType) -> set[str]:
 def test_every_rule_has_its_situations() -> None:
     at_enrolment_only = {"device-ambiguous"}  # two devices that nothing tells apart: tests/access
     assert named_in(safety) | named_in(access_devices) == RULES.keys() | at_enrolment_only
+
+
+def test_every_risk_but_those_that_are_never_taken_has_one_override() -> None:
+    assert RULES.keys() - NEVER_OVERRIDDEN | {"plain-retrieve"} == safety.OVERRIDABLE
+
+
+def test_a_linked_home_is_told_once() -> None:
+    linked = inside(real=Path("/srv/pacs/vault"))
+    linked = dataclasses.replace(linked, home=dataclasses.replace(HOME, real=Path("/srv/pacs")))
+    assert [risk.name for risk in standing(linked)] == ["symbolic-link"]
+
+
+def test_overrides_in_force_are_those_whose_end_has_not_come() -> None:
+    assert [item.risk for item in safety.overrides_in_force(until(0))] == ["core-dumps"]
+    assert safety.overrides_in_force(until(-1)) == []
 
 
 def test_the_safe_situation_starts() -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from leadglass import __version__
-from leadglass.app.cli import data, devices, journal, keys, scu, server
+from leadglass.app.cli import data, devices, journal, keys, scu, server, status
 from leadglass.app.cli.output import INTERRUPTED, fail, fail_on_file, fail_unexpectedly, prepare, say
 from leadglass.core.errors import LeadglassError
 
@@ -26,6 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 server.register(app)
+status.register(app)
 devices.register(app)
 scu.register(app)
 data.register(app)

@@ -1,4 +1,4 @@
-"""init, serve, status, stats."""
+"""init, serve, stats, demo."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ import typer
 from rich.markup import escape
 
 from leadglass.app import demo as demonstration
+from leadglass.app.certificates import utc_now
 from leadglass.app.cli.opening import HomeOption, JsonOption, home_of, keys_of, opened, operator
 from leadglass.app.cli.output import as_json, complain, say, size, table
-from leadglass.app.config import Config, read_config
+from leadglass.app.config import Config, Override, read_config
+from leadglass.app.expiry import endings
 from leadglass.app.facts import forbid_core_dumps
 from leadglass.app.home import Home
 from leadglass.app.judging import situation
-from leadglass.app.live import read_live
-from leadglass.app.lock import is_served, server_lock
+from leadglass.app.lock import server_lock
 from leadglass.app.making import Plan, make_archive
-from leadglass.app.safety import Risk, risks, standing
+from leadglass.app.safety import Risk, overrides_in_force, standing
 from leadglass.app.supervisor import Supervisor
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.events import EventKind, JournalEvent, Outcome
@@ -29,14 +30,12 @@ from leadglass.journal.writer import ChainedJournal
 from leadglass.keys.keyset import KeySet
 
 MAX_WEB_PROCESSES = 2  # decryption runs in threads beside the loop: more only compete with ingest
-OUTSIDE_SCAN = "nmap -Pn -sV -p {ports} YOUR-PUBLIC-ADDRESS"
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command()(init)
     app.command()(serve)
-    app.command()(status)
     app.command()(stats)
     app.command()(demo)
 
@@ -82,65 +81,53 @@ def _judge(place: Home, config: Config, keys: KeySet) -> None:
         stack.callback(state.close)
         seen = situation(place, config, state)
         against = standing(seen)
-        taken = [risk for risk in risks(seen) if risk not in against]
         journal = ChainedJournal(place.journal, keys.journal)
         stack.callback(journal.close)
-        for risk in taken:
-            journal.record(_start_event("override-in-force", risk, Outcome.MINOR_FAILURE), durable=True)
+        for override in overrides_in_force(seen):
+            journal.record(_override_event(override), durable=True)
         for risk in against:
-            journal.record(_start_event("start-refused", risk, Outcome.SERIOUS_FAILURE))
+            journal.record(_refusal_event(risk))
+        ending = endings(config, seen.devices, None, utc_now())
     for risk in against:
-        override = f"[override: {risk.name}]" if risk.overridable else ""
+        override_name = f"[override: {risk.name}]" if risk.overridable else ""
         complain(f"unsafe: {risk.sentence}")
-        complain(f"  mend: {risk.mend} {override}".rstrip())
+        complain(f"  mend: {risk.mend} {override_name}".rstrip())
     if against:
         raise LeadglassError(ErrorCode.UNSAFE, f"Not started: {len(against)} unsafe setting(s), named above.")
+    for item in ending:
+        complain(f"warning: {item.sentence}")
+    closed = [item for item in ending if item.kind == "listener" and item.expired]
+    if closed and len(closed) == len(config.listeners):
+        raise LeadglassError(ErrorCode.UNSAFE, "Not started: the certificate of every listener has expired.")
 
 
-def _start_event(what: str, risk: Risk, outcome: Outcome) -> JournalEvent:
+def _override_event(override: Override) -> JournalEvent:
+    """Somebody takes a risk, for a reason, until a day: told at every start, whether the risk is there or not."""
+    details = {
+        "risk": override.risk,
+        "device": override.device,
+        "reason": override.reason,
+        "until": override.until.isoformat(),
+    }
+    kind, outcome = EventKind.SECURITY_ALERT, Outcome.MINOR_FAILURE
+    return JournalEvent(kind, "override-in-force", "leadglass", "", outcome, details)
+
+
+def _refusal_event(risk: Risk) -> JournalEvent:
     details = {"risk": risk.name, "device": risk.device}
-    return JournalEvent(EventKind.SECURITY_ALERT, what, "leadglass", "", outcome, details)
+    return JournalEvent(EventKind.SECURITY_ALERT, "start-refused", "leadglass", "", Outcome.SERIOUS_FAILURE, details)
 
 
 def _say_ready(config: Config) -> None:
+    expired = {item.name for item in endings(config, (), None, utc_now()) if item.expired}
     for listener in config.listeners:
         kind = "TLS" if listener.tls else "plain"
-        say(f"Listening on {listener.host} port {listener.port} ({kind}) as {', '.join(config.ae_titles)}.")
+        if f"{listener.host}:{listener.port}" in expired:
+            complain(f"Not listening on {listener.host} port {listener.port}: its certificate has expired.")
+        else:
+            say(f"Listening on {listener.host} port {listener.port} ({kind}) as {', '.join(config.ae_titles)}.")
     for item in config.web:
         say(f"DICOMweb on {item.label}.")
-
-
-def status(home: HomeOption = None, json: JsonOption = False) -> None:
-    """What runs, what is unsafe, which overrides are in force, and what cannot be seen from inside."""
-    with opened(home) as archive:
-        seen = situation(archive.home, archive.config, archive.state)
-        open_risks = [risk for risk in standing(seen) if risk.name != "core-dumps"]
-        live = read_live(archive.home.live)
-        running = is_served(archive.home.lock)
-    overrides = [(item.risk, item.device, str(item.until), item.reason) for item in archive.config.overrides]
-    if json:
-        as_json(
-            {
-                "home": str(archive.home.root),
-                "running": running,
-                "live": live,
-                "unsafe": [{"risk": risk.name, "sentence": risk.sentence, "mend": risk.mend} for risk in open_risks],
-                "overrides": [dict(zip(("risk", "device", "until", "reason"), row, strict=True)) for row in overrides],
-            }
-        )
-        return
-    say(f"Archive {archive.home.root}: {'running' if running else 'not running'}.")
-    for listener in archive.config.listeners:
-        say(f"  listener {listener.host}:{listener.port} {'TLS' if listener.tls else 'plain'}")
-    if live is not None:
-        counts = f"{live['refused']} refused, {live['failed']} failed stores"
-        say(f"  {live['associations']} associations since start, {counts}")
-    for risk in open_risks:
-        say(f"[bold red]unsafe[/] {risk.sentence} {risk.mend}")
-    table("Overrides in force", ("risk", "device", "until", "reason"), overrides)
-    ports = ",".join(str(port) for port in sorted({104, 11112, *(item.port for item in archive.config.listeners)}))
-    say("A forwarded port cannot be seen from inside. From outside, run:")
-    say("  " + OUTSIDE_SCAN.format(ports=ports))
 
 
 def stats(home: HomeOption = None, json: JsonOption = False) -> None:

@@ -1,0 +1,148 @@
+"""status: what runs, what is unsafe, which risks are taken, which certificates end, what cannot be seen from inside."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+import typer
+from rich.markup import escape
+
+from leadglass.app.archive import Archive
+from leadglass.app.certificates import authority_of, utc_now
+from leadglass.app.cli.opening import HomeOption, JsonOption, opened
+from leadglass.app.cli.output import EXIT_CODES, as_json, say, table
+from leadglass.app.config import Config, Override
+from leadglass.app.expiry import Ending, endings
+from leadglass.app.judging import situation
+from leadglass.app.live import read_live
+from leadglass.app.lock import is_served
+from leadglass.app.safety import Risk, overrides_in_force, standing
+from leadglass.core.errors import ErrorCode, LeadglassError
+
+USUAL_PORTS = (104, 2762, 11112)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this file."""
+    app.command()(status)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an archive stands."""
+
+    home: str
+    running: bool
+    listeners: list[dict[str, Any]]
+    live: dict[str, Any] | None
+    unsafe: list[Risk]
+    overrides: list[Override]
+    endings: list[Ending]
+    scan: str
+
+    @property
+    def bad(self) -> bool:
+        """Whether somebody has to act now: unsafe settings, or a listener closed for its certificate."""
+        return bool(self.unsafe) or any(item.expired and item.kind == "listener" for item in self.endings)
+
+
+def status(home: HomeOption = None, json: JsonOption = False) -> None:
+    """How the archive stands. Exit code 3 if something is unsafe or a listener's certificate has expired."""
+    with opened(home) as archive:
+        seen = _look(archive)
+    if json:
+        as_json(_plain(seen))
+    else:
+        _say(seen)
+    if seen.bad:
+        raise SystemExit(EXIT_CODES[ErrorCode.UNSAFE])
+
+
+def outside_scan(config: Config) -> str:
+    """The scan to run from outside: the usual ports of DICOM and the archive's own."""
+    ports = sorted({*USUAL_PORTS, *(item.port for item in (*config.listeners, *config.web) if item.port)})
+    return f"nmap -Pn -sV -p {','.join(map(str, ports))} YOUR-PUBLIC-ADDRESS"
+
+
+def _look(archive: Archive) -> Standing:
+    config, state = archive.config, archive.state
+    judged = situation(archive.home, config, state)
+    found = [risk for risk in standing(judged) if risk.name != "core-dumps"]  # this process's own, not the server's
+    running, live = is_served(archive.home.lock), read_live(archive.home.live)
+    try:
+        ending = endings(config, judged.devices, authority_of(state, archive.keys.ca).not_after, utc_now())
+    except LeadglassError as error:
+        ending = []
+        found.append(Risk("certificate-unreadable", error.comment, "Correct its path or rights.", overridable=False))
+    return Standing(
+        home=str(archive.home.root),
+        running=running,
+        listeners=_listeners(config, live if running else None, ending),
+        live=live if running else None,
+        unsafe=found,
+        overrides=overrides_in_force(judged),
+        endings=ending,
+        scan=outside_scan(config),
+    )
+
+
+def _listeners(config: Config, live: dict[str, Any] | None, ending: list[Ending]) -> list[dict[str, Any]]:
+    """As the running server says; else as configured."""
+    if live is not None:
+        return list(live["listeners"])
+    expired = {item.name for item in ending if item.kind == "listener" and item.expired}
+    return [
+        {
+            "host": item.host,
+            "port": item.port,
+            "tls": item.tls,
+            "open": False,
+            "certificate_until": "",
+            "expired": f"{item.host}:{item.port}" in expired,
+        }
+        for item in config.listeners
+    ]
+
+
+def _plain(seen: Standing) -> dict[str, Any]:
+    return {
+        "home": seen.home,
+        "running": seen.running,
+        "listeners": seen.listeners,
+        "live": seen.live,
+        "unsafe": [{"risk": risk.name, "sentence": risk.sentence, "mend": risk.mend} for risk in seen.unsafe],
+        "overrides": [
+            {"risk": item.risk, "device": item.device, "until": str(item.until), "reason": item.reason}
+            for item in seen.overrides
+        ],
+        "certificates": [
+            {"of": item.kind, "name": item.name, "until": item.until.isoformat(), "expired": item.expired}
+            for item in seen.endings
+        ],
+        "outside_scan": seen.scan,
+    }
+
+
+def _say(seen: Standing) -> None:
+    say(f"Archive {seen.home}: {'running' if seen.running else 'not running'}.")
+    for item in seen.listeners:
+        state = "" if item["open"] or not seen.running else " [bold red]closed[/], its certificate has expired"
+        say(f"  listener {item['host']}:{item['port']} {'TLS' if item['tls'] else 'plain'}{state}")
+    if seen.live is not None:
+        counts = f"{seen.live['refused']} refused, {seen.live['failed']} failed stores"
+        say(f"  {seen.live['associations']} associations since start, {counts}")
+    for risk in seen.unsafe:
+        say(f"[bold red]unsafe[/] {escape(f'{risk.sentence} {risk.mend}')}")
+    for ending in seen.endings:
+        say(f"[bold red]certificate[/] {escape(ending.sentence)}")
+    today = utc_now().date()
+    rows = [(item.risk, item.device, _until(item, today), item.reason) for item in seen.overrides]
+    table("Overrides in force", ("risk", "device", "until", "reason"), rows)
+    say("A forwarded port cannot be seen from inside. From outside, run:")
+    say("  " + seen.scan)
+
+
+def _until(override: Override, today: dt.date) -> str:
+    return f"{override.until} ({(override.until - today).days} days)"
