@@ -33,8 +33,12 @@ def situation(home: Home, config: Config, state: State) -> Situation:
         demo_keys=state.setting(DEMO_KEYS) is not None,
         today=dt.datetime.now(dt.UTC).date(),
         inside=_facts(home.config, home.keyset, home.vault, home.state.parent, home.journal, home.lock.parent),
-        listener_keys=_facts(*(Path(item.key) for item in (*config.listeners, *config.web) if item.key)),
+        listener_keys=_facts(*(Path(key) for key in _listener_keys(config))),
     )
+
+
+def _listener_keys(config: Config) -> list[str]:
+    return [key for key in (*(item.key for item in config.listeners), *(item.key for item in config.web)) if key]
 
 
 def _facts(*paths: Path) -> tuple[PathFact, ...]:

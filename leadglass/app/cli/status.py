@@ -62,7 +62,8 @@ def status(home: HomeOption = None, json: JsonOption = False) -> None:
 
 def outside_scan(config: Config) -> str:
     """The scan to run from outside: the usual ports of DICOM and the archive's own."""
-    ports = sorted({*USUAL_PORTS, *(item.port for item in (*config.listeners, *config.web) if item.port)})
+    own = {*(item.port for item in config.listeners), *(item.port for item in config.web if not item.unix)}
+    ports = sorted({*USUAL_PORTS, *own})
     return f"nmap -Pn -sV -p {','.join(map(str, ports))} YOUR-PUBLIC-ADDRESS"
 
 
