@@ -81,6 +81,8 @@ class DeviceSender:
     async def _store(
         peer: Requestor, stored: StoredInstance, source: OutgoingSource, origin: tuple[str, int] | None
     ) -> int:
+        if not peer.connection.established:  # nothing more is read for a peer that is gone
+            return status.CANNOT_UNDERSTAND
         contexts = peer.contexts_for(stored.identity.sop_class_uid)
         try:
             opened = await source.open(stored, [context.transfer_syntax for context in contexts])

@@ -254,6 +254,26 @@ def test_get_a_study(filled, dcmtk, run_peer, tmp_path):
     assert {item.sop_instance: item.data for item in came} == sent
 
 
+LOSSLESS = ("JPEG2000.dcm", "MR_small_RLE.dcm", "693_J2KR.dcm")
+
+
+@pytest.mark.parametrize("name", [*LOSSLESS, "SC_rgb_jpeg_dcmtk.dcm"])
+def test_get_of_compressed_images_by_a_peer_without_codecs(filled, dcmtk, run_peer, tmp_path, name):
+    """They come decompressed, with the pixels that pydicom decodes and a header that says how they lie now."""
+    item = SPECIMENS[name]
+    run_peer([dcmtk.tool("storescu"), COMPRESSED[name][0], "-aec", "LEADGLASS", "127.0.0.1", filled.port, item.path])
+    sent = pydicom.dcmread(item.path)
+    _get(filled, dcmtk, run_peer, tmp_path / "out", sent)
+    (came,) = [c for c in map(pydicom.dcmread, (tmp_path / "out").iterdir()) if c.SOPInstanceUID == sent.SOPInstanceUID]
+    assert came.file_meta.TransferSyntaxUID == EXPLICIT_VR_LE
+    wanted = sent.pixel_array.astype(int)
+    apart = abs(came.pixel_array.astype(int) - wanted).max()
+    assert apart <= (0 if name in LOSSLESS else 3)  # decoders of lossy JPEG differ in rounding
+    assert came.PhotometricInterpretation == ("RGB" if sent.SamplesPerPixel == 3 else sent.PhotometricInterpretation)
+    assert came.get("PlanarConfiguration", 0) == 0
+    assert came.get("LossyImageCompression") == ("01" if name not in LOSSLESS else sent.get("LossyImageCompression"))
+
+
 def _move(served, dcmtk, run_peer, destination, series, *options, check=True):
     keys = ["-k", "QueryRetrieveLevel=STUDY", "-k", f"StudyInstanceUID={series.study_uid}"]
     command = [dcmtk.tool("movescu"), "-S", "-aec", "LEADGLASS", "-aem", destination, *options, *keys]

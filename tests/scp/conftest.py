@@ -252,6 +252,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
         device("strict", duplicates=DuplicatePolicy.REFUSE),
         device("lost"),
         device("few", max_associations=2),
+        device("brief", idle_timeout=1.0),
         sink("sink", sink_port),
         sink("deaf", deaf_port),
         sink("gone", free_port()),

@@ -286,3 +286,11 @@ async def test_a_device_has_a_limit_of_its_own_and_its_places_come_back(door):
             assert await rejection(door, "FEW") == (3, 2, 3, 2)
             assert await first.peer.echo() == await second.peer.echo() == 0
             await door.serves()
+
+
+async def test_idle_time_is_each_devices_own(door):
+    async with door.associated("CT") as patient:
+        async with door.associated("BRIEF") as brief:
+            assert await brief.cut_off()
+        await patient.send(door.message(door.ECHO_CONTEXT, c_echo_rq(1)))
+        assert (await patient.response()).status == 0

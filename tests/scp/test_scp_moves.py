@@ -170,3 +170,56 @@ async def test_b1_uids_that_are_none_select_nothing(door, level, uid):
         assert not answer.command.completed
         assert not answer.command.failed
         await caller.still_works()
+
+
+async def test_a_device_may_always_move_to_itself(door):
+    (image,) = await stored_images(door)
+    stored = []
+    listener = await listen("127.0.0.1", door.sink_port, lambda: Receiver(stored))
+    try:
+        async with door.caller("PRIVATE") as caller:
+            assert (await caller.move("PRIVATE", image.study))[-1].status == 0
+            assert (await caller.move("SINK", image.study))[-1].status == 0x0124
+    finally:
+        await listener.drain(0)
+    assert [data for _, data in stored] == [image.data()]
+
+
+@pytest.mark.parametrize("ending", ["abort", "drop"])
+async def test_a_destination_that_goes_away_is_asked_for_no_more(door, ending):
+    """What was stored counts; what was left is listed, and nothing of it is written down as having been read."""
+    images = await stored_images(door, 6)
+    stored = []
+
+    class Leaving(Receiver):
+        def data_received(self, conn, context_id, data, last):
+            if len(stored) == 2:
+                getattr(conn, ending)()
+            else:
+                super().data_received(conn, context_id, data, last)
+
+    listener = await listen("127.0.0.1", door.sink_port, lambda: Leaving(stored))
+    try:
+        answer = await final(door, "SINK", images[0].study)
+    finally:
+        await listener.drain(0)
+    assert (answer.status, answer.command.completed, answer.command.failed) == (0xB000, 2, 4)
+    failed = read_attributes(answer.data, uids.EXPLICIT_VR_LE)[FAILED].values
+    assert set(failed) == {image.uid for image in images} - {c.affected_sop_instance_uid for c, _ in stored}
+
+
+async def test_a_destination_that_takes_none_of_the_classes(door):
+    images = await stored_images(door, 2)
+
+    class Picky(Receiver):
+        def association_requested(self, conn, request):
+            results = tuple(ContextResult(context.id, 3) for context in request.contexts)
+            conn.accept(AssociateAC(request.called_ae, request.calling_ae, results, UserInformation(16384, "1.2.3")))
+
+    listener = await listen("127.0.0.1", door.sink_port, lambda: Picky([]))
+    try:
+        answer = await final(door, "SINK", images[0].study)
+    finally:
+        await listener.drain(0)
+    assert (answer.status, answer.command.failed) == (0xA702, 2)
+    assert 0 < len(answer.command.error_comment) <= 64
