@@ -151,6 +151,19 @@ def test_a_passcode_is_long_and_never_for_plain(home: Home, tmp_path: Path) -> N
     assert leadglass(home, *plain, typed=PASSWORD + "\n", check=False).returncode == 2
 
 
+def test_a_devices_defaults_and_limits_are_set(home: Home) -> None:
+    words = ("--title", "US", "--network", "10.0.0.8", "--plain", "--issuer", "North", "--character-set", "ISO_IR 144")
+    limits = ("--associations", 3, "--idle-minutes", 90, "--query-limit", 50)
+    kinds = ("--transfer-syntax", "1.2.840.10008.1.2.1", "--sop-class", "1.2.3.4.5")
+    leadglass(home, "device", "add", "us1", *words, *limits, *kinds)
+    seen = shown(home, "us1")
+    assert (seen["max_associations"], seen["idle_timeout"], seen["query_limit"]) == (3, 5400, 50)
+    assert (seen["transfer_syntaxes"], seen["private_sop_classes"]) == (["1.2.840.10008.1.2.1"], ["1.2.3.4.5"])
+    assert (seen["issuer"], seen["character_set"]) == ("North", "ISO_IR 144")
+    wrong = leadglass(home, "device", "add", "us2", *words, "--sop-class", "CT", check=False)
+    assert wrong.returncode == 2
+
+
 def test_the_journal_tells_what_was_issued(home: Home, tmp_path: Path) -> None:
     papers = enrol_with_certificate(home, tmp_path, "TOLD")
     value = shown(home, "told")["certificates"][0]["value"]

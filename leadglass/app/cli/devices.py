@@ -35,8 +35,10 @@ from leadglass.app.handing_over import handed_over
 from leadglass.core.device import Device, DuplicatePolicy, Endpoint
 from leadglass.core.device_json import device_to_dict
 from leadglass.core.errors import ErrorCode, LeadglassError
+from leadglass.core.limits import DEFAULT_QUERY_LIMIT, IDLE_TIMEOUT_SECONDS
 from leadglass.core.principal import DEVICE_RIGHTS, Right
 from leadglass.dicom import uids
+from leadglass.dicom.uids import is_valid_uid
 from leadglass.net.dialer import DialOptions
 from leadglass.net.proposals import NATIVE_SYNTAXES, association_request, propose_one
 from leadglass.net.requestor import dial
@@ -70,7 +72,17 @@ def add(
     issuer: Annotated[str, typer.Option(help="Issuer of its patient identifiers.")] = "",
     institution: Annotated[str, typer.Option(help="Whose device it is.")] = "",
     character_set: Annotated[str, typer.Option(help="Assumed where an object names none.")] = "ISO_IR 100",
-    query_limit: Annotated[int, typer.Option(help="Most answers to one query.")] = 10_000,
+    query_limit: Annotated[int, typer.Option(help="Most answers to one query.", min=1)] = DEFAULT_QUERY_LIMIT,
+    associations: Annotated[int, typer.Option(help="Most associations at a time.", min=1, max=256)] = 32,
+    idle_minutes: Annotated[
+        float, typer.Option(help="An association that is silent for so long is ended.", min=0.1, max=1440)
+    ] = IDLE_TIMEOUT_SECONDS / 60,
+    transfer_syntax: Annotated[
+        list[str] | None, typer.Option(help="UID; if given, no other is accepted from it. May be repeated.")
+    ] = None,
+    sop_class: Annotated[
+        list[str] | None, typer.Option(help="UID of a private storage SOP class of it. May be repeated.")
+    ] = None,
     refuse_duplicates: Annotated[bool, typer.Option(help="Refuse other objects under a known UID.")] = False,
     cert: CertOption = False,
     csr: CsrOption = None,
@@ -99,6 +111,10 @@ def add(
         institution=institution,
         character_set=character_set,
         query_limit=query_limit,
+        max_associations=associations,
+        idle_timeout=idle_minutes * 60,
+        transfer_syntaxes=tuple(map(_uid, transfer_syntax or ())),
+        private_sop_classes=tuple(map(_uid, sop_class or ())),
         duplicates=DuplicatePolicy.REFUSE if refuse_duplicates else DuplicatePolicy.VERSION,
         plain=plain,
         passcode_hash=_passcode(name, passcode_file) if with_passcode or passcode_file else "",
@@ -256,6 +272,12 @@ def _right(text: str) -> Right:
     if text not in _RIGHTS:
         raise LeadglassError(ErrorCode.USAGE, f"There is no right '{text}'; there are {', '.join(_RIGHTS)}.")
     return _RIGHTS[text]
+
+
+def _uid(text: str) -> str:
+    if not is_valid_uid(text):
+        raise LeadglassError(ErrorCode.USAGE, f"'{text}' is no UID: digits and dots, 64 characters at most.")
+    return text
 
 
 def _endpoint(text: str, *, tls: bool) -> Endpoint:
