@@ -201,7 +201,8 @@ class Catalog(Protocol):
         ...
 
     def find(self, query: Query, stopped: Callable[[], bool] = never) -> FindPage:
-        """Entities that match, with every requested return key that is supported; trash left out.
+        """Entities that match, with every requested return key that is supported; trash left out, and what lies
+        outside `query.reach`: it is neither found nor counted in computed attributes.
 
         Times carry Timezone Offset From UTC where their zone is known. `stopped` is asked now and then: once it is
         true the search ends with what it has, cut short.
@@ -209,11 +210,12 @@ class Catalog(Protocol):
         ...
 
     def select(self, selection: Selection) -> list[StoredInstance]:
-        """The served instances of a selection, in order of study, series, instance number."""
+        """The served instances of a selection within its reach, in order of study, series, instance number."""
         ...
 
     def studies_of(self, selection: Selection) -> list[str]:
-        """Study Instance UIDs that a selection touches, trashed ones too."""
+        """Study Instance UIDs that a selection touches, trashed ones too. A study of which any part (it may be known
+        with two patients) lies outside the reach is left out: what is done to a study is done to all of it."""
         ...
 
     def set_trashed(self, study_uid: str, trashed: bool) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from leadglass.core.reach import EVERYTHING, Reach
+
 
 class Right(Enum):
     """What somebody may do. Devices hold the first six; the others belong to people and programs."""
@@ -28,12 +30,14 @@ class PrincipalKind(Enum):
 
     DEVICE = "device"  # enrolled, matched by address, title and (where bound) certificate
     OPERATOR = "operator"  # a person with the archive's home and master key, at the command line
+    PROGRAM = "program"  # an API token, or a bearer token of the configured OpenID provider
     SYSTEM = "system"  # the archive itself: replay, jobs
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who acts, from where, with which rights. `name` is a device's name, an operating-system account or a job."""
+    """Who acts, from where, with which rights. `name` is a device's name, an operating-system account, a token's
+    name, `subject@issuer` or a job. `reach` narrows what is read and written to some studies."""
 
     kind: PrincipalKind
     name: str
@@ -42,6 +46,7 @@ class Principal:
     ae_title: str = ""
     secured: bool = False
     institution: str = ""
+    reach: Reach = EVERYTHING
 
     def may(self, right: Right) -> bool:
         """Whether `right` is among the principal's rights."""

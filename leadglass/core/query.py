@@ -7,6 +7,7 @@ from enum import Enum
 
 from leadglass.core.attributes import AttributeSet
 from leadglass.core.limits import DEFAULT_QUERY_LIMIT
+from leadglass.core.reach import EVERYTHING, Reach
 
 
 class Level(Enum):
@@ -23,7 +24,8 @@ class Query:
     """What is looked for. `keys` holds matching keys and, with no values, universal (return) keys; items of a
     sequence key are AttributeSets. A value list on a UI key is a list of UIDs; ranges and wildcards stand in the
     text as the peer sent it. `timezone` is the request's (0008,0201), e.g. "+0100", or empty. With
-    `combined_datetime` a date and its time are one range (PS3.4 C.2.2.2.5, where both sides negotiated it)."""
+    `combined_datetime` a date and its time are one range (PS3.4 C.2.2.2.5, where both sides negotiated it). `reach` is
+    set by the services, to that of who asks; whatever a door puts there is replaced."""
 
     level: Level
     keys: AttributeSet
@@ -31,13 +33,15 @@ class Query:
     offset: int = 0
     timezone: str = ""
     combined_datetime: bool = False
+    reach: Reach = EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
     """What is retrieved, deleted or exported: entities of one level, named by their unique keys.
 
-    Empty tuples above `level` mean "any"; at `level` at least one UID (or a patient) is named.
+    Empty tuples above `level` mean "any"; at `level` at least one UID (or a patient) is named. `reach` as
+    of Query.
     """
 
     level: Level
@@ -46,6 +50,7 @@ class Selection:
     study_uids: tuple[str, ...] = ()
     series_uids: tuple[str, ...] = ()
     sop_instance_uids: tuple[str, ...] = ()
+    reach: Reach = EVERYTHING
 
 
 def never() -> bool:

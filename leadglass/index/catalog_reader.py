@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from leadglass.core.identity import InstanceIdentity, PatientKey
 from leadglass.core.query import Level, Selection
@@ -12,6 +13,7 @@ from leadglass.index.catalog_schema import SERIES_SHIFT
 from leadglass.index.sqlite_engine import Row, SqlCipherEngine
 from leadglass.index.text import storable
 from leadglass.index.uid_key import uid_key
+from leadglass.index.within import Within
 
 _STORED = """SELECT c.text, i.uid, s.study_uid, e.series_uid, p.issuer, p.patient_id, x.text, g.name, i.offset,
     i.length, i.key_id, i.digest, i.version"""
@@ -32,7 +34,7 @@ _TRASHED = f"SELECT s.trashed {_FROM_INSTANCE} WHERE i.uid_key = ? AND i.uid = ?
 _OF_SEGMENT = f"{_STORED} {_FROM_SEGMENT} WHERE n.segment = ? ORDER BY i.offset"
 _COUNT = f"""SELECT count(*) FROM studies s JOIN series e ON e.study = s.id
     JOIN instances i ON {_IN_SERIES} WHERE s.study_uid = ? AND i.served"""  # noqa: S608 - constants only
-_LISTED = "IN (SELECT value FROM json_each(?))"
+_LISTED = "IN (SELECT value FROM json_each(:{}))"
 
 _STATISTICS = """SELECT
     (SELECT count(*) FROM patients) - (SELECT count(*) FROM patients WHERE visible = 0),
@@ -71,17 +73,21 @@ class CatalogReader:
         return [_stored(row) for row in self._engine.read(_VERSIONS, self._named(sop_instance_uid))]
 
     def select(self, selection: Selection) -> list[StoredInstance]:
-        """Served instances outside the trash, by study, series, instance number (order of arrival where equal)."""
+        """Served instances within reach and outside the trash, by study, series, instance number (where that is equal,
+        in order of arrival)."""
         where, values = self._where(selection)
         if not where:
             return []
         tables = _FROM_INSTANCE if selection.level is Level.IMAGE else _FROM_SERIES
+        within = Within(selection.reach)
         order = "s.id, e.number IS NULL, e.number, e.id, i.number IS NULL, i.number, i.id"
-        sql = f"{_STORED} {tables} WHERE i.served AND NOT s.trashed AND {where} ORDER BY {order}"
-        return [_stored(row) for row in self._engine.read(sql, values)]
+        sql = (
+            f"{_STORED} {tables} WHERE i.served AND NOT s.trashed AND {within.study('s')} AND {where} ORDER BY {order}"
+        )
+        return [_stored(row) for row in self._engine.read(sql, values | within.parameters)]
 
     def studies_of(self, selection: Selection) -> list[str]:
-        """Study Instance UIDs that a selection touches, trashed ones too, in order of arrival."""
+        """Study Instance UIDs that a selection touches and its reach holds whole, trashed ones too, as they arrived."""
         where, values = self._where(selection)
         if not where:
             return []
@@ -91,16 +97,18 @@ class CatalogReader:
             tables = "FROM studies s JOIN patients p ON p.id = s.patient JOIN series e ON e.study = s.id"
         else:
             tables = "FROM studies s JOIN patients p ON p.id = s.patient"
-        sql = f"SELECT DISTINCT s.study_uid {tables} WHERE s.study_uid <> '' AND {where} ORDER BY s.id"
-        return [row[0] for row in self._engine.read(sql, values)]
+        within = Within(selection.reach)
+        conditions = f"s.study_uid <> '' AND {within.whole_study('s')} AND {where}"
+        sql = f"SELECT DISTINCT s.study_uid {tables} WHERE {conditions} ORDER BY s.id"
+        return [row[0] for row in self._engine.read(sql, values | within.parameters)]
 
     def count_of(self, study_uid: str) -> int:
         """How many served instances a study has."""
         row = self._engine.read_one(_COUNT, (study_uid,))
         return int(row[0]) if row else 0
 
-    def _where(self, selection: Selection) -> tuple[str, list[str]]:
-        """Conditions of a selection; empty if it names nothing at its level."""
+    def _where(self, selection: Selection) -> tuple[str, dict[str, Any]]:
+        """Conditions of a selection, its reach aside; empty if it names nothing at its level."""
         named = {
             Level.PATIENT: bool(selection.patient_id),
             Level.STUDY: bool(selection.study_uids),
@@ -108,26 +116,27 @@ class CatalogReader:
             Level.IMAGE: bool(selection.sop_instance_uids),
         }
         if not named[selection.level]:
-            return "", []
+            return "", {}
         conditions: list[str] = []
-        values: list[str] = []
+        values: dict[str, Any] = {}
         if selection.patient_id:
-            conditions.append("p.patient_id = ?")
-            values.append(storable(selection.patient_id))
+            conditions.append("p.patient_id = :patient_id")
+            values["patient_id"] = storable(selection.patient_id)
         if selection.issuer is not None:
-            conditions.append("p.issuer = ?")
-            values.append(storable(selection.issuer))
-        lists = [("s.study_uid", selection.study_uids)]
+            conditions.append("p.issuer = :issuer")
+            values["issuer"] = storable(selection.issuer)
+        lists = [("s.study_uid", "studies", selection.study_uids)]
         if selection.level in (Level.SERIES, Level.IMAGE):
-            lists.append(("e.series_uid", selection.series_uids))
+            lists.append(("e.series_uid", "series", selection.series_uids))
         if selection.level is Level.IMAGE:
-            lists.append(("i.uid", selection.sop_instance_uids))
-            conditions.append(f"i.uid_key {_LISTED}")
-            values.append(json.dumps([uid_key(storable(uid), self._salt) for uid in selection.sop_instance_uids]))
-        for column, uids in lists:
+            lists.append(("i.uid", "instances", selection.sop_instance_uids))
+            conditions.append(f"i.uid_key {_LISTED.format('uid_keys')}")
+            keys = [uid_key(storable(uid), self._salt) for uid in selection.sop_instance_uids]
+            values["uid_keys"] = json.dumps(keys)
+        for column, name, uids in lists:
             if uids:
-                conditions.append(f"{column} {_LISTED}")
-                values.append(json.dumps([storable(uid) for uid in uids]))
+                conditions.append(f"{column} {_LISTED.format(name)}")
+                values[name] = json.dumps([storable(uid) for uid in uids])
         return " AND ".join(conditions), values
 
     def conflicts(self) -> list[Mapping[str, str | int]]:

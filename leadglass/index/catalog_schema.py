@@ -75,11 +75,35 @@ _V2: Final = (
     ) AS added WHERE added.segment = segments.id""",
 )
 
+# Who sent a study and who referred it, for rights per study. What is in an older catalog does not tell the first, so it
+# is emptied with its marks: the replay at the next start reads every record's header again, in order of receipt.
+_V3: Final = (
+    """CREATE TABLE study_institutions (
+        study INTEGER NOT NULL, institution TEXT NOT NULL, PRIMARY KEY (study, institution)
+    ) WITHOUT ROWID""",
+    """CREATE TABLE study_referrers (
+        name TEXT NOT NULL, study INTEGER NOT NULL, PRIMARY KEY (name, study)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX study_referrers_study ON study_referrers (study)",
+    "DELETE FROM instances",
+    "DELETE FROM segment_series",
+    "DELETE FROM series_classes",
+    "DELETE FROM series",
+    "DELETE FROM studies",
+    "DELETE FROM patient_names",
+    "DELETE FROM patients",
+    "DELETE FROM segments",
+    "DELETE FROM terms",
+    "DELETE FROM trashed",
+)
+
 DERIVED_TABLES: Final = (
     "instances",
     "segment_series",
     "series_classes",
     "series",
+    "study_institutions",
+    "study_referrers",
     "studies",
     "patient_names",
     "patients",
@@ -92,7 +116,7 @@ CATALOG: Final = Profile(
     name="catalog",
     application_id=0x4C474354,  # "LGCT"
     synchronous="NORMAL",
-    migrations=(_V1, _V2),
+    migrations=(_V1, _V2, _V3),
     writer_cache_kib=48 * 1024,  # the index over two million SOP Instance UIDs
     wal_autocheckpoint=8000,  # 16 MiB: hot pages are folded back once for many commits
 )

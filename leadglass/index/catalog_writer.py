@@ -16,7 +16,7 @@ from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.ports import AddOutcome
 from leadglass.core.records import InstanceEntry, ReplayMark
 from leadglass.dicom.dictionary import tag_of
-from leadglass.dicom.names import name_groups
+from leadglass.dicom.names import name_groups, normalise_text
 from leadglass.index import blobs, moments
 from leadglass.index.catalog_schema import MAX_SERIES_INSTANCES, SERIES_SHIFT
 from leadglass.index.entity import Entity
@@ -29,6 +29,7 @@ MAX_REMEMBERED = 4096  # series, segments, terms: more than a day's open work, a
 _PATIENT_NAME = tag_of("PatientName")
 _STUDY_DATE = tag_of("StudyDate")
 _ACCESSION_NUMBER = tag_of("AccessionNumber")
+_REFERRING = tag_of("ReferringPhysicianName")
 _MODALITY = tag_of("Modality")
 _SERIES_NUMBER = tag_of("SeriesNumber")
 _INSTANCE_NUMBER = tag_of("InstanceNumber")
@@ -46,13 +47,15 @@ _TALLY_AND_MARK = f"{_TALLY}, mark = max(coalesce(mark, 0), ?), sealed = max(sea
 class _Series:
     """What the writer remembers of a series row."""
 
-    __slots__ = ("classes", "next", "pk", "segment", "visible")
+    __slots__ = ("classes", "institutions", "next", "pk", "segment", "study", "visible")
 
-    def __init__(self, pk: int, following: int, visible: bool) -> None:
+    def __init__(self, pk: int, study: int, following: int, visible: bool) -> None:
         self.pk = pk
+        self.study = study
         self.next = following
         self.visible = visible
         self.classes: set[int] = set()
+        self.institutions: set[str] = set()
         self.segment = 0
 
 
@@ -151,6 +154,8 @@ class CatalogWriter:
         self._execute(_INSERT, row)
         series.next = number + 1
         self._note(series, segment, sop_class, served)
+        if served and trailer.institution and trailer.institution not in series.institutions and identity.study_uid:
+            self._sent_by(series, trailer.institution)
         tally = tallies.get(segment)
         if tally is None:
             tally = tallies[segment] = _Tally()
@@ -185,6 +190,12 @@ class CatalogWriter:
         elif sop_class not in series.classes:
             self._execute("INSERT OR IGNORE INTO series_classes VALUES (?, ?)", (series.pk, sop_class))
             series.classes.add(sop_class)
+
+    def _sent_by(self, series: _Series, institution: str) -> None:
+        """A study is of every institution whose device sent a served instance of it."""
+        row = (series.study, storable(normalise_text(institution)))
+        self._execute("INSERT OR IGNORE INTO study_institutions VALUES (?, ?)", row)
+        series.institutions.add(institution)
 
     def _count(self, tallies: dict[int, _Tally]) -> None:
         for segment, tally in tallies.items():
@@ -250,7 +261,7 @@ class CatalogWriter:
             "SELECT id FROM instances WHERE id >= ? AND id < ? ORDER BY id DESC LIMIT 1",
             (pk << SERIES_SHIFT, (pk + 1) << SERIES_SHIFT),
         ).fetchone()
-        return _Series(pk, 0 if last is None else (last[0] & MAX_SERIES_INSTANCES - 1) + 1, seen)
+        return _Series(pk, study, 0 if last is None else (last[0] & MAX_SERIES_INSTANCES - 1) + 1, seen)
 
     def _patient(self, entry: InstanceEntry, entity: Entity, visible: bool) -> int:
         identity = entry.trailer.identity
@@ -264,9 +275,7 @@ class CatalogWriter:
         if before is None or (visible and not before[1]):
             if before is not None:
                 self._execute("DELETE FROM patient_names WHERE patient = ?", (pk,))
-            name = entity.attribute(_PATIENT_NAME)
-            texts = [value for value in name.values if isinstance(value, str)] if name else []
-            for group in {storable(group) for text in texts for group in name_groups(text) if group}:
+            for group in _groups(entity, _PATIENT_NAME):
                 self._execute("INSERT INTO patient_names VALUES (?, ?)", (group, pk))
         return pk
 
@@ -280,7 +289,12 @@ class CatalogWriter:
         }
         trashed = self._execute("SELECT 1 FROM trashed WHERE study_uid = ?", (study_uid,)).fetchone() is not None
         unique = {"study_uid": study_uid, "patient": patient}
-        return self._upsert("studies", unique, fields, {"trashed": trashed}, visible)[0]
+        before = self._find("studies", unique)
+        pk, _seen = self._upsert("studies", unique, fields, {"trashed": trashed}, visible)
+        if visible and (before is None or not before[1]):  # of hidden ones nothing is told to anybody
+            for group in _groups(entity, _REFERRING):
+                self._execute("INSERT OR IGNORE INTO study_referrers VALUES (?, ?)", (group, pk))
+        return pk
 
     def _pack(self, entry: InstanceEntry, tags: frozenset[int]) -> bytes:
         return blobs.pack(entry.header, tags, entry.trailer.assumed_character_set)
@@ -310,6 +324,13 @@ class CatalogWriter:
             sets = ", ".join(f"{column} = :{column}" for column in fields)
             self._execute(f"UPDATE {table} SET visible = 1, {sets} WHERE id = :id", {**fields, "id": pk})  # noqa: S608
         return pk, seen or visible
+
+
+def _groups(entity: Entity, tag: int) -> set[str]:
+    """The component groups of a name, as they are compared and kept."""
+    name = entity.attribute(tag)
+    texts = [value for value in name.values if isinstance(value, str)] if name else []
+    return {storable(group) for text in texts for group in name_groups(text) if group}
 
 
 def _bound(cache: dict[Any, Any]) -> None:

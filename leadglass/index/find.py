@@ -18,6 +18,7 @@ from leadglass.index.catalog_schema import SERIES_SHIFT
 from leadglass.index.entity import Entity
 from leadglass.index.matching import Predicate, compile_date_time, compile_key, project
 from leadglass.index.sqlite_engine import Row, SqlCipherEngine
+from leadglass.index.within import Within
 
 _FIRST_PAGE: Final = 256
 _LAST_PAGE: Final = 16_384
@@ -57,8 +58,9 @@ def supported_depth(tag: int, depth: int) -> int | None:
 class _Candidate:
     """One row: the entities of the query's level and of those above it."""
 
-    def __init__(self, engine: SqlCipherEngine, entities: Sequence[tuple[int, Entity]]) -> None:
+    def __init__(self, engine: SqlCipherEngine, entities: Sequence[tuple[int, Entity]], within: Within) -> None:
         self._engine = engine
+        self._within = within
         self._entities = entities
         self._computed: dict[int, Attribute] = {}
 
@@ -68,7 +70,7 @@ class _Candidate:
         if computation is None:
             return entity.attribute(tag)
         if tag not in self._computed:
-            self._computed[tag] = computation(self._engine, pk)
+            self._computed[tag] = computation(self._engine, pk, self._within)
         return self._computed[tag]
 
     def zone(self, levels: set[int]) -> str:
@@ -105,7 +107,8 @@ class Finder:
         return page
 
     def _candidates(self, query: Query) -> Iterator[_Candidate]:
-        made = plan.make_plan(query, self._salt)
+        within = Within(query.reach)
+        made = plan.make_plan(query, self._salt, within)
         sql = made.page_sql()
         above: list[tuple[int, Entity] | None] = [None] * (made.depth + 1)
         after, count = 0, _FIRST_PAGE
@@ -113,7 +116,7 @@ class Finder:
             found = [row[0] for row in self._engine.read(sql, made.parameters | {"after": after, "count": count})]
             for start in range(0, len(found), _ROWS_AT_ONCE):
                 for row in self._rows(made.depth, found[start : start + _ROWS_AT_ONCE]):
-                    yield _Candidate(self._engine, _entities(row, made.depth, above, query.timezone))
+                    yield _Candidate(self._engine, _entities(row, made.depth, above, query.timezone), within)
             if len(found) < count:
                 return
             after, count = found[-1], min(count * 4, _LAST_PAGE)

@@ -15,6 +15,7 @@ from leadglass.index.catalog_schema import SERIES_SHIFT
 from leadglass.index.matching import interval_of, is_universal, texts
 from leadglass.index.text import has_wildcard, literal_prefix, name_prefix, storable
 from leadglass.index.uid_key import uid_key
+from leadglass.index.within import Within
 
 LEVELS: Final = tuple(Level)
 DEPTH: Final = {level: depth for depth, level in enumerate(LEVELS)}
@@ -90,10 +91,13 @@ class Plan:
         )
 
 
-def make_plan(query: Query, salt: bytes) -> Plan:
-    """The plan of `query`: filters from its indexed keys and the level to begin at."""
+def make_plan(query: Query, salt: bytes, within: Within) -> Plan:
+    """The plan of `query`: filters from its indexed keys, the reach it has, and the level to begin at."""
     depth = DEPTH[query.level]
     plan = Plan(depth, depth)
+    if not within.everything:
+        plan.conditions.append(within.patient("p") if depth == 0 else within.study("s"))
+        plan.parameters |= within.parameters
     rank = [0]
 
     def narrow(level: int, weight: int) -> None:

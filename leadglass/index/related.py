@@ -8,32 +8,40 @@ from typing import Final
 from leadglass.core.attributes import Attribute
 from leadglass.dicom.dictionary import tag_of
 from leadglass.index.catalog_schema import SERIES_SHIFT
-from leadglass.index.sqlite_engine import SqlCipherEngine
+from leadglass.index.sqlite_engine import Row, SqlCipherEngine
+from leadglass.index.within import Within
 
 # Numbers in a series are given without gaps, so the last one tells how many there are.
 _IN_SERIES = f"""coalesce((SELECT (i.id & {(1 << SERIES_SHIFT) - 1}) + 1 FROM instances i
     WHERE i.id >= (e.id << {SERIES_SHIFT}) AND i.id < ((e.id + 1) << {SERIES_SHIFT})
     ORDER BY i.id DESC LIMIT 1), 0) - e.unserved"""  # noqa: S608 - constants only
-_STUDIES = "FROM studies s WHERE s.patient = ? AND s.visible AND NOT s.trashed"
-_SERIES = (
-    "FROM studies s JOIN series e ON e.study = s.id WHERE s.patient = ? AND s.visible AND NOT s.trashed AND e.visible"
-)
-_OF_STUDY = "FROM series e WHERE e.study = ? AND e.visible"
+_REACHED = "<reached>"  # where the condition stands that a study is within reach
+_STUDIES = f"FROM studies s WHERE s.patient = :pk AND s.visible AND NOT s.trashed AND {_REACHED}"
+_SERIES = f"""FROM studies s JOIN series e ON e.study = s.id
+    WHERE s.patient = :pk AND s.visible AND NOT s.trashed AND {_REACHED} AND e.visible"""
+_OF_STUDY = "FROM series e WHERE e.study = :pk AND e.visible"
 
 
-def _count(sql: str) -> Callable[[SqlCipherEngine, int], Attribute]:
-    return lambda engine, pk: Attribute("IS", (str((engine.read_one(sql, (pk,)) or (0,))[0]),))
+Computation = Callable[[SqlCipherEngine, int, Within], Attribute]
 
 
-def _gather(vr: str, sql: str) -> Callable[[SqlCipherEngine, int], Attribute]:
-    return lambda engine, pk: Attribute(vr, tuple(row[0] for row in engine.read(sql, (pk,))))
+def _count(sql: str) -> Computation:
+    return lambda engine, pk, within: Attribute("IS", (str(_rows(engine, sql, pk, within)[0][0]),))
 
 
-def _online(_engine: SqlCipherEngine, _pk: int) -> Attribute:
+def _gather(vr: str, sql: str) -> Computation:
+    return lambda engine, pk, within: Attribute(vr, tuple(row[0] for row in _rows(engine, sql, pk, within)))
+
+
+def _rows(engine: SqlCipherEngine, sql: str, pk: int, within: Within) -> list[Row]:
+    if _REACHED in sql:
+        return engine.read(sql.replace(_REACHED, within.study("s")), {"pk": pk, **within.parameters})
+    return engine.read(sql, {"pk": pk})
+
+
+def _online(_engine: SqlCipherEngine, _pk: int, _within: Within) -> Attribute:
     return Attribute("CS", ("ONLINE",))
 
-
-Computation = Callable[[SqlCipherEngine, int], Attribute]
 
 AVAILABILITY: Final = tag_of("InstanceAvailability")  # at every level
 
@@ -53,10 +61,10 @@ COMPUTED: Final[tuple[Mapping[int, Computation], ...]] = (
         tag_of("SOPClassesInStudy"): _gather(
             "UI",
             """SELECT DISTINCT t.text FROM series e JOIN series_classes c ON c.series = e.id
-            JOIN terms t ON t.id = c.class WHERE e.study = ? AND e.visible ORDER BY t.text""",
+            JOIN terms t ON t.id = c.class WHERE e.study = :pk AND e.visible ORDER BY t.text""",
         ),
     },
-    {tag_of("NumberOfSeriesRelatedInstances"): _count(f"SELECT {_IN_SERIES} FROM series e WHERE e.id = ?")},  # noqa: S608
+    {tag_of("NumberOfSeriesRelatedInstances"): _count(f"SELECT {_IN_SERIES} FROM series e WHERE e.id = :pk")},  # noqa: S608
     {},
 )
 ONLINE: Final[Computation] = _online

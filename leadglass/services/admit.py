@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.events import EventKind, JournalEvent, Outcome
 from leadglass.core.ports import Journal
 from leadglass.core.principal import Principal, Right
+from leadglass.core.query import Query, Selection
 
 Args = ParamSpec("Args")
 Result = TypeVar("Result")
@@ -51,6 +52,11 @@ class Gated(Protocol):
 Host = TypeVar("Host", bound=Gated)
 
 
+def _narrowed(principal: Principal, value: Any) -> Any:
+    """`value`; a Query or Selection with the reach of `principal`, whatever reach it came with."""
+    return replace(value, reach=principal.reach) if isinstance(value, Query | Selection) else value
+
+
 @dataclass(frozen=True, slots=True)
 class UseCase:
     """What a use case declares of itself: the right it needs and the event that covers it."""
@@ -66,7 +72,8 @@ def use_case(
 ]:
     """Declare a method as a use case: it is entered only by principals that hold `right`.
 
-    The check runs when the method is called, for coroutines and generators before their first step.
+    The check runs when the method is called, for coroutines and generators before their first step. Every Query and
+    Selection among the arguments is given the principal's reach, so that no use case can forget it.
     """
 
     def declare(
@@ -75,7 +82,8 @@ def use_case(
         @functools.wraps(method)
         def admitted(host: Host, principal: Principal, /, *args: Args.args, **kwargs: Args.kwargs) -> Result:
             host.gate.admit(principal, right, method.__qualname__)
-            return method(host, principal, *args, **kwargs)
+            narrow = [_narrowed(principal, value) for value in args]
+            return method(host, principal, *narrow, **{key: _narrowed(principal, kwargs[key]) for key in kwargs})
 
         admitted.declared = UseCase(right, covered_by)  # type: ignore[attr-defined]  # read by the services walk
         return admitted

@@ -11,17 +11,19 @@ import asyncio
 import functools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TypeVar
 
 from leadglass.core.device import DuplicatePolicy
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.events import EventKind, JournalEvent, Outcome
-from leadglass.core.identity import InstanceIdentity, KeyScope
+from leadglass.core.identity import InstanceIdentity, KeyScope, PatientKey
 from leadglass.core.limits import MAX_HEADER_BYTES, MAX_UNREAD_VERSION_BYTES, MAX_UNREAD_VERSIONS, SMALL_RECORD
 from leadglass.core.ports import AddOutcome, Catalog, Journal, RecordWriter, Vault
 from leadglass.core.principal import Principal, Right
+from leadglass.core.query import Level, Selection
+from leadglass.core.reach import EVERYTHING, Reach
 from leadglass.core.records import InstanceEntry, Location, RecordTrailer, StoredInstance
 from leadglass.dicom.defects import value_defects
 from leadglass.dicom.scan import HeaderScan, HeaderScanner
@@ -167,6 +169,7 @@ class Reception:
         """Make the study key, spill a large record, or wait for room. OUT_OF_RESOURCES if there is none."""
         progress = self._progress
         if progress.writer is None and progress.scope is not None:
+            await self._require_reach(progress.scope.study_uid, progress.scope.patient)
             await self._make_key(progress.scope)
         if progress.writer is not None and progress.writer.buffered > SMALL_RECORD:
             progress.in_thread = True
@@ -187,8 +190,8 @@ class Reception:
     async def complete(self) -> StoreResult:
         """End of the data set: check, store, and return once it is durable and in the catalog.
 
-        Raises LeadglassError UNPARSABLE, MISSING_UID, IDENTITY_MISMATCH, INVALID_UID, DUPLICATE_REFUSED,
-        OUT_OF_RESOURCES or INTERNAL; nothing is visible then.
+        Raises LeadglassError NOT_AUTHORISED (the study lies outside the principal's reach), UNPARSABLE, MISSING_UID,
+        IDENTITY_MISMATCH, INVALID_UID, DUPLICATE_REFUSED, OUT_OF_RESOURCES or INTERNAL; nothing is visible then.
         """
         try:
             return await self._complete()
@@ -206,6 +209,10 @@ class Reception:
         scan = self._scanner.finish()
         identity = identity_of(scan, self._announced)
         progress = self._progress
+        await self._require_reach(identity.study_uid, identity.patient)
+        masked = self._existing is not None and not await self._reaches(self._existing)
+        if masked:
+            self._existing = None  # the sender may not learn that another study has this SOP Instance UID
         if progress.scope is not None and progress.scope != KeyScope.of(identity):
             # An identifier came out of order, after its bytes were sealed under another study's key.
             raise LeadglassError(ErrorCode.UNPARSABLE, "Identifiers of patient or study are out of order.")
@@ -218,7 +225,36 @@ class Reception:
             settled = await self._settle_resend(self._existing, digest, identity, scan)
             if settled is not None:
                 return settled
-        return await self._store(writer, identity, scan, digest)
+        if masked:
+            await self._in_thread(lambda: self._ask_for_version(identity))
+        result = await self._store(writer, identity, scan, digest)
+        return replace(result, outcome=StoreOutcome.STORED) if masked else result
+
+    async def _require_reach(self, study_uid: str, patient: PatientKey) -> None:
+        """Into a study that is there all of it must be reached; a new one must be named by its UID or its patient."""
+        reach = self._principal.reach
+        if reach.everything:
+            return
+        if await self._known(study_uid, EVERYTHING):
+            allowed = await self._known(study_uid, reach)
+        else:
+            allowed = reach.names(study_uid, patient.issuer, patient.patient_id)
+        if not allowed:
+            who, details = self._principal, {"sop_class": self._announced.sop_class_uid, "study": study_uid}
+            kind, what = EventKind.SECURITY_ALERT, "store-refused"
+            self._tools.journal.record(
+                JournalEvent(kind, what, who.name, who.address, Outcome.SERIOUS_FAILURE, details)
+            )
+            raise LeadglassError(ErrorCode.NOT_AUTHORISED, "This study may not be stored to with these rights.")
+
+    async def _reaches(self, served: StoredInstance) -> bool:
+        reach = self._principal.reach
+        return reach.everything or await self._known(served.identity.study_uid, reach)
+
+    async def _known(self, study_uid: str, reach: Reach) -> bool:
+        """Whether there is a study of that UID, all of it within `reach`."""
+        named = Selection(Level.STUDY, study_uids=(study_uid,) if study_uid else (), reach=reach)
+        return bool(await self._in_thread(lambda: self._tools.catalog.studies_of(named)))
 
     async def _store(
         self, writer: RecordWriter, identity: InstanceIdentity, scan: HeaderScan, digest: bytes

@@ -9,7 +9,7 @@ from leadglass.core.events import EventKind, JournalEvent
 from leadglass.core.identity import InstanceIdentity
 from leadglass.core.ports import Catalog, Journal, State, TrashedStudy
 from leadglass.core.principal import Principal, Right
-from leadglass.core.query import Selection
+from leadglass.core.query import Level, Selection
 from leadglass.services.admit import Gate, use_case
 
 RETENTION_DAYS = 30
@@ -40,7 +40,7 @@ class Trash:
     def undelete(self, principal: Principal, study_uids: list[str]) -> list[str]:
         """Bring studies back; the UIDs that were in the trash. NOT_FOUND if none was."""
         trashed = {entry.study_uid for entry in self._state.trash()}
-        restored = [uid for uid in dict.fromkeys(study_uids) if uid in trashed]
+        restored = [uid for uid in dict.fromkeys(self._reached(principal, study_uids)) if uid in trashed]
         if not restored:
             raise LeadglassError(ErrorCode.NOT_FOUND, "None of these studies is in the trash.")
         for study_uid in restored:
@@ -50,10 +50,12 @@ class Trash:
 
     @use_case(Right.DELETE, EventKind.APPLICATION_ACTIVITY)
     def entries(self, principal: Principal) -> list[TrashedStudy]:
-        """What is in the trash."""
+        """What is in the trash, as far as the principal reaches."""
         event = JournalEvent(EventKind.APPLICATION_ACTIVITY, "trash-listed", principal.name, principal.address)
         self._journal.record(event, durable=True)
-        return self._state.trash()
+        entries = self._state.trash()
+        reached = set(self._reached(principal, [entry.study_uid for entry in entries]))
+        return [entry for entry in entries if entry.study_uid in reached]
 
     @use_case(Right.STORE, EventKind.STUDY_DELETED)
     def restore_for_resend(self, principal: Principal, identity: InstanceIdentity) -> None:
@@ -63,6 +65,13 @@ class Trash:
         """
         self._restore(identity.study_uid)
         self._note(principal, "study-restored", identity.study_uid, durable=False)
+
+    def _reached(self, principal: Principal, study_uids: list[str]) -> list[str]:
+        """Those of `study_uids` that the principal reaches; a limited reach holds only what is catalogued."""
+        if principal.reach.everything:
+            return study_uids
+        named = Selection(Level.STUDY, study_uids=tuple(study_uids), reach=principal.reach)
+        return self._catalog.studies_of(named)
 
     def _restore(self, study_uid: str) -> None:
         self._state.remove_trash(study_uid)

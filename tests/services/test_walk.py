@@ -8,6 +8,7 @@ import enum
 import importlib
 import inspect
 import pkgutil
+import typing
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
@@ -24,7 +25,9 @@ from leadglass.app.archive import Archive
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.events import EventKind, JournalEvent, Outcome
 from leadglass.core.principal import SYSTEM, Principal, PrincipalKind, Right
-from leadglass.core.query import Level, Query
+from leadglass.core.query import Level, Query, Selection
+from leadglass.core.reach import Reach
+from leadglass.index.catalog import SqliteCatalog
 from leadglass.services.admit import Gate
 
 NOBODY = Principal(PrincipalKind.DEVICE, "nobody", frozenset(), "192.0.2.9")
@@ -174,28 +177,28 @@ def certificate_request() -> bytes:
     return request.public_bytes(serialization.Encoding.PEM)
 
 
-async def called(archive: Archive, kind: type, method: str) -> bool:
+async def called(archive: Archive, kind: type, method: str, who: Principal = SYSTEM) -> bool:
     """Call a use case in a way that succeeds, in the archive of one study; False if its event rides elsewhere."""
     ways: dict[str, Any] = {
-        "DeviceRegister.devices": lambda: archive.devices.devices(SYSTEM),
-        "DeviceRegister.device": lambda: archive.devices.device(SYSTEM, "ct"),
-        "DeviceRegister.examine": lambda: archive.devices.examine(SYSTEM, device("mr")),
-        "Credentials.authority": lambda: archive.credentials.authority(SYSTEM),
-        "Credentials.issue": lambda: archive.credentials.issue(SYSTEM, device("mr")),
-        "Credentials.sign": lambda: archive.credentials.sign(SYSTEM, device("mr"), certificate_request()),
-        "DeviceRegister.enrol": lambda: archive.devices.enrol(SYSTEM, device("mr")),
-        "DeviceRegister.change": lambda: archive.devices.change(SYSTEM, device("ct", issuer="hospital")),
-        "DeviceRegister.enable": lambda: archive.devices.enable(SYSTEM, "ct", enabled=False),
-        "DeviceRegister.remove": lambda: archive.devices.remove(SYSTEM, "ct"),
-        "Find.find": lambda: archive.find.find(SYSTEM, Query(Level.STUDY, {})),
-        "Maintenance.statistics": lambda: archive.maintenance.statistics(SYSTEM),
-        "Maintenance.conflicts": lambda: archive.maintenance.conflicts(SYSTEM),
-        "Maintenance.check": lambda: archive.maintenance.check(SYSTEM),
-        "Recovery.replay": lambda: archive.recovery.replay(SYSTEM),
-        "Recovery.reindex": lambda: archive.recovery.reindex(SYSTEM),
-        "Trash.delete": lambda: archive.trash.delete(SYSTEM, whole_study(1), "test"),
-        "Trash.entries": lambda: archive.trash.entries(SYSTEM),
-        "Trash.undelete": lambda: archive.trash.undelete(SYSTEM, [study_uid(2)]),
+        "DeviceRegister.devices": lambda: archive.devices.devices(who),
+        "DeviceRegister.device": lambda: archive.devices.device(who, "ct"),
+        "DeviceRegister.examine": lambda: archive.devices.examine(who, device("mr")),
+        "Credentials.authority": lambda: archive.credentials.authority(who),
+        "Credentials.issue": lambda: archive.credentials.issue(who, device("mr")),
+        "Credentials.sign": lambda: archive.credentials.sign(who, device("mr"), certificate_request()),
+        "DeviceRegister.enrol": lambda: archive.devices.enrol(who, device("mr")),
+        "DeviceRegister.change": lambda: archive.devices.change(who, device("ct", issuer="hospital")),
+        "DeviceRegister.enable": lambda: archive.devices.enable(who, "ct", enabled=False),
+        "DeviceRegister.remove": lambda: archive.devices.remove(who, "ct"),
+        "Find.find": lambda: archive.find.find(who, Query(Level.STUDY, {})),
+        "Maintenance.statistics": lambda: archive.maintenance.statistics(who),
+        "Maintenance.conflicts": lambda: archive.maintenance.conflicts(who),
+        "Maintenance.check": lambda: archive.maintenance.check(who),
+        "Recovery.replay": lambda: archive.recovery.replay(who),
+        "Recovery.reindex": lambda: archive.recovery.reindex(who),
+        "Trash.delete": lambda: archive.trash.delete(who, whole_study(1), "test"),
+        "Trash.entries": lambda: archive.trash.entries(who),
+        "Trash.undelete": lambda: archive.trash.undelete(who, [study_uid(2)]),
         "Trash.restore_for_resend": lambda: store(archive, encoded(data_set(2)), uid(2, 1)),
     }
     name = f"{kind.__name__}.{method}"
@@ -218,3 +221,61 @@ async def test_a_use_case_journals_what_it_declares(
     monkeypatch.setattr(archive.journal, "record", lambda event, **_: events.append(event))
     if await called(archive, kind, method):
         assert getattr(kind, method).declared.covered_by in {event.kind for event in events}
+
+
+READS = {Right.FIND, Right.RETRIEVE, Right.DELETE}
+LIMITED = Principal(
+    PrincipalKind.PROGRAM, "limited", frozenset(Right), reach=Reach(studies=frozenset({study_uid(1), study_uid(2)}))
+)
+NARROWED = ("find", "select", "studies_of")  # of the catalog: they take a Query or a Selection
+UNNARROWED = ("lookup", "is_trashed", "versions", "conflicts", "instances", "statistics")
+READING = [case for case in METHODS if getattr(*case.values).declared.right in READS]
+# Use cases of those rights that ask the catalog nothing.
+ASKS_NOTHING = {"Retrieve.source": "opens what Retrieve.select found"}
+
+
+def test_the_walk_meets_the_use_cases_that_read() -> None:
+    names = {f"{case.values[0].__name__}.{case.values[1]}" for case in READING}  # type: ignore[union-attr]
+    assert {"Find.find", "Retrieve.select", "Trash.delete", "Trash.undelete", "Trash.entries"} <= names
+
+
+@pytest.mark.parametrize(("kind", "method"), READING)
+async def test_a_use_case_that_reads_asks_within_the_principals_reach(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch, kind: type, method: str
+) -> None:
+    """A use case asks the catalog with the reach of who asks, and in no way that has no reach."""
+    for study in (1, 2):
+        await store_one(archive, study)
+    archive.trash.delete(SYSTEM, whole_study(2), "test")
+    asked: list[tuple[str, Reach | None]] = []
+
+    def watch(name: str) -> None:
+        original = getattr(SqliteCatalog, name)
+
+        def watched(self: SqliteCatalog, *args: Any) -> Any:
+            asked.append((name, args[0].reach if name in NARROWED else None))
+            return original(self, *args)
+
+        monkeypatch.setattr(SqliteCatalog, name, watched)
+
+    for name in (*NARROWED, *UNNARROWED):
+        watch(name)
+    name = f"{kind.__name__}.{method}"
+    if name == "Retrieve.select":
+        await archive.retrieve.select(LIMITED, whole_study(1))
+    elif name in ASKS_NOTHING:
+        getattr(archive.retrieve, method)(LIMITED)
+    else:
+        await called(archive, kind, method, LIMITED)
+    assert {reach for _, reach in asked} == (set() if name in ASKS_NOTHING else {LIMITED.reach}), asked
+
+
+def taking(wanted: type) -> list[Any]:
+    """Use cases with a parameter of type `wanted`."""
+    return [case for case in METHODS if wanted in typing.get_type_hints(getattr(*case.values)).values()]
+
+
+def test_whoever_takes_a_query_or_a_selection_reads() -> None:
+    """So that the walk above covers it: a use case that takes one must need a right to read."""
+    for case in (*taking(Query), *taking(Selection)):
+        assert case in READING, case.id
