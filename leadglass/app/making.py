@@ -10,7 +10,7 @@ from leadglass.app.home import Home
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.keys import keyset, sources
 
-_TEMPLATE = """# Leadglass archive. docs/configuration.md explains every key; the server starts with none that is unknown.
+_TEMPLATE = """# Leadglass archive. docs/configuration.md explains every key; one that is unknown stops the start.
 
 [archive]
 ae_titles = {titles}          # how this archive may be called
