@@ -33,7 +33,11 @@ from leadglass.services.trash import Trash
 from leadglass.vault.store import SegmentVault
 
 DECODERS = 2  # at work at a time; a spare is warm beside them
-THREADS = 8  # for SQL, disk reads and decryption: blocking work that releases the interpreter
+# Threads for blocking work that releases the interpreter, by kind, so that none waits for another: long queries and
+# images that are slow to decode delay those who ask for them, never a store.
+THREADS = 8  # of storing: disk and encryption
+FINDERS = 4
+READERS = 8
 
 
 @dataclass(slots=True)
@@ -60,6 +64,12 @@ class Archive:
     threads: ThreadPoolExecutor
 
 
+def _threads(stack: contextlib.ExitStack, name: str, count: int) -> ThreadPoolExecutor:
+    made = ThreadPoolExecutor(count, thread_name_prefix=name)
+    stack.callback(made.shutdown)
+    return made
+
+
 def today() -> dt.date:
     """The day by which overrides end."""
     return dt.datetime.now(dt.UTC).date()
@@ -79,8 +89,9 @@ def open_archive(home: Home, config: Config, keys: KeySet, *, budget: BufferBudg
         stack.callback(vault.close)
         decoder = SandboxPool(DECODERS)
         stack.callback(decoder.close)
-        threads = ThreadPoolExecutor(THREADS, thread_name_prefix="archive")
-        stack.callback(threads.shutdown)
+        threads = _threads(stack, "store", THREADS)
+        finding, reading = _threads(stack, "find", FINDERS), _threads(stack, "retrieve", READERS)
+        decoding = _threads(stack, "decode", READERS)
         accesses = AccessLedger(journal)
         stack.callback(accesses.close)
         journal.each_cycle(accesses.flush)
@@ -110,8 +121,16 @@ def open_archive(home: Home, config: Config, keys: KeySet, *, budget: BufferBudg
             refusals,
             gate,
             ingest,
-            Find(gate, catalog, journal, threads),
-            Retrieve(gate, vault=vault, catalog=catalog, accesses=accesses, decoder=decoder, threads=threads),
+            Find(gate, catalog, journal, finding),
+            Retrieve(
+                gate,
+                vault=vault,
+                catalog=catalog,
+                accesses=accesses,
+                decoder=decoder,
+                threads=reading,
+                decoding=decoding,
+            ),
             trash,
             Recovery(gate, vault, catalog, state, journal),
             Maintenance(gate, vault, catalog, state, journal),

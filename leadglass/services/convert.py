@@ -31,12 +31,17 @@ def conversion_target(stored: str, accepted: Sequence[str]) -> str | None:
     return next((uid for uid in NATIVE if uid in accepted), None)
 
 
+def needs_decoder(stored: str, target: str) -> bool:
+    """Whether the pixels have to be decompressed on the way from `stored` to `target`."""
+    return stored != target and TRANSFER_SYNTAXES[stored].encapsulated
+
+
 def converted(reader: RecordReader, stored: str, target: str, decoder: PixelDecoder) -> Iterator[bytes]:
     """The data set of `reader` in `target`, in pieces. LeadglassError CANNOT_CONVERT if its pixels do not decode."""
     if stored == target:
         yield from reader.chunks()
         return
-    if not TRANSFER_SYNTAXES[stored].encapsulated:
+    if not needs_decoder(stored, target):
         yield from transcoded(reader.chunks(), stored, target)
         return
     yield from decompress(reader.read, stored, target, decoder)

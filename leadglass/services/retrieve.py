@@ -17,7 +17,7 @@ from leadglass.core.principal import Principal, Right
 from leadglass.core.query import Selection
 from leadglass.core.records import StoredInstance
 from leadglass.services.admit import Gate, use_case
-from leadglass.services.convert import conversion_target, converted
+from leadglass.services.convert import conversion_target, converted, needs_decoder
 
 T = TypeVar("T")
 
@@ -46,13 +46,16 @@ class Retrieve:
         accesses: AccessJournal,
         decoder: PixelDecoder,
         threads: ThreadPoolExecutor,
+        decoding: ThreadPoolExecutor,
     ) -> None:
+        """`decoding` are the threads that wait for the decoder, so that nobody else waits for it."""
         self.gate = gate
         self._vault = vault
         self._catalog = catalog
         self._accesses = accesses
         self._decoder = decoder
         self._threads = threads
+        self._decoding = decoding
 
     @use_case(Right.RETRIEVE, EventKind.INSTANCES_ACCESSED)
     async def select(self, principal: Principal, selection: Selection) -> list[StoredInstance]:
@@ -62,7 +65,9 @@ class Retrieve:
     @use_case(Right.RETRIEVE, EventKind.INSTANCES_ACCESSED)
     def source(self, principal: Principal) -> RetrieveSource:
         """A source that opens instances in the name of `principal`."""
-        return RetrieveSource(principal, self._vault, self._accesses, self._decoder, self._threads)
+        return RetrieveSource(
+            principal, self._vault, self._accesses, self._decoder, threads=self._threads, decoding=self._decoding
+        )
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
@@ -77,13 +82,16 @@ class RetrieveSource:
         vault: Vault,
         accesses: AccessJournal,
         decoder: PixelDecoder,
+        *,
         threads: ThreadPoolExecutor,
+        decoding: ThreadPoolExecutor,
     ) -> None:
         self._principal = principal
         self._vault = vault
         self._accesses = accesses
         self._decoder = decoder
         self._threads = threads
+        self._decoding = decoding
 
     async def open(self, stored: StoredInstance, accepted: Sequence[str]) -> OutgoingDataSet:
         """See core.ports.OutgoingSource."""
@@ -91,8 +99,9 @@ class RetrieveSource:
         if target is None:
             raise LeadglassError(ErrorCode.CANNOT_CONVERT, "The receiver accepts no transfer syntax that fits.")
         loop = asyncio.get_running_loop()
-        first, rest = await loop.run_in_executor(self._threads, self._open_and_read, stored, target)
-        return OutgoingDataSet(target, self._stream(first, rest))
+        threads = self._decoding if needs_decoder(stored.transfer_syntax_uid, target) else self._threads
+        first, rest = await loop.run_in_executor(threads, self._open_and_read, stored, target)
+        return OutgoingDataSet(target, self._stream(first, rest, threads))
 
     def _open_and_read(self, stored: StoredInstance, target: str) -> tuple[bytes, Iterator[bytes]]:
         """Journal, open, and read the first piece, so that errors come before anything was sent."""
@@ -104,10 +113,11 @@ class RetrieveSource:
         self._accesses.note(who.name, who.address, study, 1)
         return first, pieces
 
-    async def _stream(self, first: bytes, rest: Iterator[bytes]) -> AsyncIterator[bytes]:
+    @staticmethod
+    async def _stream(first: bytes, rest: Iterator[bytes], threads: ThreadPoolExecutor) -> AsyncIterator[bytes]:
         loop = asyncio.get_running_loop()
         yield first
-        while piece := await loop.run_in_executor(self._threads, next, rest, b""):
+        while piece := await loop.run_in_executor(threads, next, rest, b""):
             yield piece
 
 

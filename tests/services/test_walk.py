@@ -55,6 +55,7 @@ EXEMPT_FUNCTIONS = {
     "compare.is_whole": "a part of Ingest: whether what is stored can be read",
     "compare.same_values": "a part of Ingest: compares a resend with what is stored",
     "convert.conversion_target": "pure: chooses a transfer syntax",
+    "convert.needs_decoder": "pure: whether pixels are decompressed on the way",
     "convert.converted": "a part of Retrieve: converts what was opened for a principal",
     "convert.transcoded": "pure: re-encodes bytes",
     "identify.identity_of": "pure: identifiers out of a scan",
