@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
 import itertools
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -15,7 +17,7 @@ from io import BytesIO
 from pathlib import Path
 
 from leadglass.app.archive import open_archive
-from leadglass.app.config import read_config
+from leadglass.app.config import MAX_OVERRIDE_DAYS, read_config
 from leadglass.app.home import Home
 from leadglass.app.judging import DEMO_KEYS, KIT_TESTED
 from leadglass.app.making import Plan, make_archive
@@ -32,6 +34,7 @@ Say = Callable[[str], None]
 TITLE = "LEADGLASS"
 DEVICE, DEVICE_TITLE = "demo", "DEMO"
 RECEIVER_PORT = 11113
+MADE = "made"  # a file beside the archive, when everything in it was made
 _OPERATOR = Principal(PrincipalKind.OPERATOR, "operator:demo", frozenset(Right), "local")
 _OVERRIDES = (
     ("running-as-root", "a demo on one machine, with invented patients", ""),
@@ -44,8 +47,12 @@ def run(folder: Path, port: int, web_port: int, *, keep_serving: bool, say: Say)
     """Make the demo in `folder` if it is not there, fill it, and serve it until interrupted."""
     home = Home(folder / "archive")
     filled = folder / "filled"
-    if not home.config.exists():
+    if home.root.exists():
+        _look_at(folder, home)
+    else:
         _make(folder, home, port, web_port)
+    if os.geteuid() == 0:
+        say("You are root: the demo takes that risk by its override running-as-root. A real archive does not start so.")
     with _serving(home) as server:
         if not filled.exists():
             filled.write_text(asyncio.run(_fill(_port_of(home), say)), "ascii")
@@ -54,6 +61,21 @@ def run(folder: Path, port: int, web_port: int, *, keep_serving: bool, say: Say)
             say("Stop it with Ctrl-C.")
             with contextlib.suppress(KeyboardInterrupt):
                 server.wait()
+
+
+def _look_at(folder: Path, home: Home) -> None:
+    """Nothing but a demo is served as one, and one that was not made to its end is not mended. USAGE."""
+    if not (folder / MADE).exists() or not read_config(home.config).demo:
+        comment = f"{folder} holds no demo that was made to its end. Give another --home, or remove that folder."
+        raise LeadglassError(ErrorCode.USAGE, comment)
+    _renew(home)
+
+
+def _renew(home: Home) -> None:
+    """Overrides end after 90 days; those of a demo begin anew with each start, and are journalled as ever."""
+    until = (dt.datetime.now(dt.UTC).date() + dt.timedelta(days=MAX_OVERRIDE_DAYS)).isoformat()
+    text = home.config.read_text("utf-8")
+    home.config.write_text(re.sub(r"(?m)^until = \S+$", f"until = {until}", text), "utf-8")
 
 
 def _make(folder: Path, home: Home, port: int, web_port: int) -> None:
@@ -76,6 +98,7 @@ def _make(folder: Path, home: Home, port: int, web_port: int) -> None:
         archive.devices.enrol(_OPERATOR, device)
         archive.state.put_setting(DEMO_KEYS, secrets.token_hex(8))
         archive.state.put_setting(KIT_TESTED, "demo")
+    (folder / MADE).touch()
 
 
 @contextlib.contextmanager
