@@ -11,6 +11,7 @@ from leadglass.access.authority import Authority, Issued, renewal_due
 from leadglass.access.certificates import end_of, matches, trust_anchors
 from leadglass.app.config import Config, ListenerConfig
 from leadglass.app.facts import own_addresses, own_names
+from leadglass.app.web_config import WebListener
 from leadglass.core.device import CertificateBinding, Device
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.ports import State
@@ -36,7 +37,7 @@ def authority_of(state: State, ca_key: bytes) -> Authority:
     return Authority.open(state.settle(AUTHORITY, made), ca_key)
 
 
-def given_certificate(item: ListenerConfig) -> tuple[bytes, bytes]:
+def given_certificate(item: ListenerConfig | WebListener) -> tuple[bytes, bytes]:
     """Certificate and key that the configuration names. LeadglassError(USAGE) if they cannot be read."""
     try:
         return Path(item.certificate).read_bytes(), Path(item.key).read_bytes()

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from leadglass.access.authority import renewal_due
 from leadglass.access.certificates import end_of, expiry
 from leadglass.app.certificates import given_certificate
-from leadglass.app.config import Config, ListenerConfig
+from leadglass.app.config import Config
 from leadglass.core.device import Device
 from leadglass.core.events import EventKind, JournalEvent, Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """A certificate that has expired or ends within 60 days. `kind` is listener, device or authority."""
+    """A certificate that has expired or ends within 60 days. `kind` is listener, web, device or authority."""
 
     kind: str
     name: str
@@ -40,6 +40,7 @@ class Ending:
 
 _WORDS = {
     "listener": ("an expired one closes its listener.", "Put a new certificate and key in its files."),
+    "web": ("nobody trusts an expired one.", "Put a new certificate and key in its files."),
     "device": ("with an expired one it is refused.", "leadglass device certify {name} ..."),
     "authority": ("nothing it issued is believed after that.", "Devices need certificates of a new archive CA."),
 }
@@ -52,17 +53,20 @@ def endings(
 
     LeadglassError(USAGE) if a listener's certificate cannot be read.
     """
-    dates = [*_of_listeners(config.listeners), *_of_devices(devices)]
+    dates = [*_of_listeners(config), *_of_devices(devices)]
     if authority_until is not None:
         dates.append(("authority", "of the archive", authority_until))
     found = [Ending(kind, name, until, until <= now) for kind, name, until in dates if renewal_due(until, now)]
     return sorted(found, key=lambda ending: ending.until)
 
 
-def _of_listeners(listeners: Iterable[ListenerConfig]) -> Iterator[tuple[str, str, dt.datetime]]:
-    for item in listeners:
+def _of_listeners(config: Config) -> Iterator[tuple[str, str, dt.datetime]]:
+    for item in config.listeners:
         if item.tls and item.certificate:
             yield "listener", f"{item.host}:{item.port}", end_of(given_certificate(item)[0])
+    for web in config.web:
+        if web.tls and web.certificate:
+            yield "web", web.label, end_of(given_certificate(web)[0])
 
 
 def _of_devices(devices: Iterable[Device]) -> Iterator[tuple[str, str, dt.datetime]]:

@@ -264,6 +264,16 @@ def test_what_ends_within_60_days_is_warned_of(home: Home, tmp_path: Path) -> No
     assert "certificate-expired" in leadglass(home, "journal", "show", "--json").stdout
 
 
+def test_a_web_listeners_certificate_is_warned_of_too(home: Home, tmp_path: Path) -> None:
+    certificate, key = give_certificate(home, tmp_path, utc_now() - dt.timedelta(days=1))
+    files = f'certificate = "{certificate}"\nkey = "{key}"\n'
+    configure(home, files, "")
+    home.config.write_text(home.config.read_text() + f'\n[[web]]\nhost = "127.0.0.1"\nport = 8443\n{files}')
+    assert leadglass(home, "status", check=False).returncode == 3
+    (told,) = standing(home)["certificates"]
+    assert (told["of"], told["name"], told["expired"]) == ("web", "https://127.0.0.1:8443", True)
+
+
 def test_our_own_certificate_renews_itself(home: Home) -> None:
     with archives.opened(home) as archive:
         today = utc_now()

@@ -45,7 +45,7 @@ class Standing:
     @property
     def bad(self) -> bool:
         """Whether somebody has to act now: unsafe settings, or a listener closed for its certificate."""
-        return bool(self.unsafe) or any(item.expired and item.kind == "listener" for item in self.endings)
+        return bool(self.unsafe) or any(item.expired and item.kind in ("listener", "web") for item in self.endings)
 
 
 def status(home: HomeOption = None, json: JsonOption = False) -> None:
