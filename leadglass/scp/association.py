@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 
 from leadglass.access.policy import Admitted, Caller, Refused
@@ -40,6 +41,7 @@ class AssociationHandler:
         self._peer: Peer | None = None
         self._operation: Operation | None = None
         self._admitted: Admitted | None = None
+        self._deciding: asyncio.Task[None] | None = None  # held so that it is not collected
 
     def connected(self, conn: Connection) -> bool:
         """Whether this address may connect at all: limits, and no plain DICOM from the internet."""
@@ -47,7 +49,20 @@ class AssociationHandler:
 
     def association_requested(self, conn: Connection, request: AssociateRQ) -> None:
         """Admit or refuse, negotiate, answer."""
-        decision = self._doorway.admission.decide(self._caller(conn, request))
+        caller = self._caller(conn, request)
+        if caller.passcode is None:
+            self._answer(conn, request, self._doorway.admission.decide(caller))
+        else:
+            self._deciding = asyncio.get_running_loop().create_task(self._decide(conn, request, caller))
+
+    async def _decide(self, conn: Connection, request: AssociateRQ, caller: Caller) -> None:
+        decision = await self._doorway.admission.decide_slowly(caller)
+        if conn.close_reason is None:
+            self._answer(conn, request, decision)
+        elif isinstance(decision, Admitted):  # it left while its passcode was looked at
+            self._doorway.admission.left(decision)
+
+    def _answer(self, conn: Connection, request: AssociateRQ, decision: Admitted | Refused) -> None:
         if isinstance(decision, Refused):
             self._doorway.counters.refused += 1
             conn.reject(decision.result, decision.source, decision.reason)

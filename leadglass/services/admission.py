@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import threading
 import time
@@ -142,6 +143,7 @@ class Admission:
         self._titles = TitleGuard()
         self._passcodes = PasscodeGuard()
         self._associations = DeviceAssociations()
+        self._hashing = asyncio.Lock()
 
     def is_device_address(self, address: str) -> bool:
         """Whether some enabled device may call from `address` (reserved places at the listener)."""
@@ -156,9 +158,34 @@ class Admission:
         return False
 
     def decide(self, caller: Caller) -> Admitted | Refused:
-        """Admit or refuse a caller, and journal a refusal."""
+        """Admit or refuse a caller, and journal a refusal. One that brings a passcode goes through `decide_slowly`."""
+        return self._decide(caller, lambda passcode, kept: False)
+
+    async def decide_slowly(self, caller: Caller) -> Admitted | Refused:
+        """As `decide`, for a caller with a passcode: hashing is slow on purpose, so it runs in a thread and nobody
+        else waits for it; one at a time, since each takes 64 MiB."""
+        async with self._hashing:
+            kept = self._to_compare(caller)
+            passcode = caller.passcode or b""
+            fits = bool(kept) and await asyncio.to_thread(self._passcode_fits, passcode, kept)
+            return self._decide(caller, lambda passcode, asked: fits and asked == kept)
+
+    def _to_compare(self, caller: Caller) -> str:
+        """The hash that the caller's passcode is to be compared with; empty if it does not come so far."""
+        asked: list[str] = []
+
+        def note(passcode: bytes, kept: str) -> bool:
+            if not self._passcodes.blocks(caller.address, kept, self._now()):
+                asked.append(kept)
+            return False
+
         self._devices.refresh()
-        decision = self._limited(caller, self._identified(caller))
+        identify(caller, self._devices.current(), self._rules(), self._matches, note)
+        return asked[0] if asked else ""
+
+    def _decide(self, caller: Caller, passcode_fits: Callable[[bytes, str], bool]) -> Admitted | Refused:
+        self._devices.refresh()
+        decision = self._limited(caller, self._identified(caller, passcode_fits))
         if isinstance(decision, Refused):
             title = title_of(caller.calling_title)
             self._refuse(caller.address, decision.cause, title=title, device=decision.device, tls=caller.tls)
@@ -168,14 +195,14 @@ class Admission:
         """An association that was admitted has ended."""
         self._associations.give_back(admitted.device.name)
 
-    def _identified(self, caller: Caller) -> Admitted | Refused:
+    def _identified(self, caller: Caller, passcode_fits: Callable[[bytes, str], bool]) -> Admitted | Refused:
         now = self._now()
 
         def fits(passcode: bytes, kept: str) -> bool:
-            """Hashing is slow on purpose: somebody who guesses is refused unheard."""
+            """Somebody who guesses is refused unheard."""
             if self._passcodes.blocks(caller.address, kept, now):
                 return False
-            if self._passcode_fits(passcode, kept):
+            if passcode_fits(passcode, kept):
                 self._passcodes.note_right(caller.address, kept)
                 return True
             self._passcodes.note_wrong(caller.address, kept, now)

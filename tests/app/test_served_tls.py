@@ -60,7 +60,9 @@ class Place:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("papers")
     home = archives.make(tmp_path_factory.mktemp("served"), [archives.device("plainct", "PLAINCT")], tls=True)
-    papers = {name: enrol_with_certificate(home, folder, name.upper()) for name in ("ct", "mr", "late", "pass", "out")}
+    papers = {
+        name: enrol_with_certificate(home, folder, name.upper()) for name in ("ct", "mr", "late", "pass", "few", "out")
+    }
     with archives.opened(home) as archive:
         authority = authority_of(archive.state, archive.keys.ca)
         late = archive.state.device("late")
@@ -69,6 +71,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         papers["late"] = written(folder, "expired", expired)
         device = archive.state.device("pass")
         archive.state.put_device(replace(device, passcode_hash=hash_passcode(PASSCODE)))
+        few = archive.state.device("few")
+        archive.state.put_device(replace(few, passcode_hash=hash_passcode(PASSCODE), max_associations=1))
     with archives.served(home) as server:
         yield Place(server, papers, authority)
 
@@ -247,6 +251,19 @@ def test_a17_guessing_a_passcode_is_stopped_and_journalled(place: Place) -> None
     assert identified(place, UserIdentity(2, False, b"anybody", PASSCODE.encode())).endswith(REJECTED)  # unheard now
     assert any(row["why"] == "the passcode is missing or wrong" for row in refused(place))
     serves(place)
+
+
+def test_a17_a_caller_that_leaves_while_its_passcode_is_looked_at(place: Place) -> None:
+    """It holds no place of the device afterwards: more of them leave than the device may have associations."""
+    contexts = propose_one([(uids.VERIFICATION, NATIVE_SYNTAXES)])
+    identity = UserIdentity(2, False, b"anybody", PASSCODE.encode())
+    request = encode(association_request("LEADGLASS", "FEW", contexts, identity=identity))
+    for _ in range(3):
+        raw = socket.create_connection(("127.0.0.1", place.port), PATIENCE)
+        with place.as_device("few").wrap_socket(raw, server_hostname="localhost") as peer:
+            peer.sendall(request)
+    assert until(lambda: call(place, "FEW", place.as_device("few"), identity) == "")
+    assert call(place, "FEW", place.as_device("few"), identity) == ""
 
 
 # --- rights that end ------------------------------------------------------------------------------------------------
