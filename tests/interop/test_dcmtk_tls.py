@@ -23,6 +23,7 @@ from tunnel import tunnel
 pytestmark = pytest.mark.interop("dcmtk")
 
 MUELLER = studies.MUELLER
+PASSCODE = "orange battery staple"
 STUDY = ("-k", "QueryRetrieveLevel=STUDY", "-k", f"StudyInstanceUID={MUELLER.study_uid}")
 CALL = ("-aet", "WORKSTATION", "-aec", "LEADGLASS")
 
@@ -46,6 +47,14 @@ def papers(served, sink, tmp_path_factory):
     folder = tmp_path_factory.mktemp("papers")
     listens = ("--listens", f"WORKSTATION@127.0.0.1:{sink}", "--listens-tls")
     return enrol_with_certificate(served.home, folder, "WORKSTATION", *listens)
+
+
+@pytest.fixture(scope="module")
+def locked(served, tmp_path_factory):
+    """A device that must carry a passcode over TLS as well."""
+    folder = tmp_path_factory.mktemp("locked")
+    (folder / "passcode").write_text(PASSCODE + "\n")
+    return enrol_with_certificate(served.home, folder, "LOCKED", "--passcode-file", folder / "passcode")
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +130,16 @@ def test_a_certificate_is_good_for_its_own_title_only(served, papers, dcmtk, run
         call = ("-aet", title, "-aec", "LEADGLASS")
         done = run_peer([dcmtk.tool("echoscu"), *theirs.dcmtk, *call, "127.0.0.1", served.tls_port], check=False)
         assert "Calling AE Title Not Recognized" in done.stdout
+
+
+@pytest.mark.parametrize(("given", "stored"), [(PASSCODE, True), ("something else", False), (None, False)])
+def test_store_with_a_passcode(served, locked, dcmtk, run_peer, tmp_path, given, stored):
+    file = studies.write(tmp_path, (MUELLER,))[0]
+    identity = ["-usr", "anybody", "-pwd", given] if given else []
+    call = ("-aet", "LOCKED", "-aec", "LEADGLASS", "127.0.0.1", served.tls_port)
+    done = run_peer([dcmtk.tool("storescu"), *locked.dcmtk, *identity, *call, file], check=False)
+    assert (done.returncode == 0) is stored
+    assert stored or "Calling AE Title Not Recognized" in done.stdout
 
 
 def test_pynetdicom_gets_over_tls(filled, papers):
