@@ -33,6 +33,13 @@ MAX_INFLATED_FREELY = 64 * MIB  # any deflated data set may grow to this; beyond
 MAX_INFLATION_RATIO = 100  # bytes out per byte in: images deflate 2 to 10 times, a bomb 1,000 times
 MAX_UID_LENGTH = 64  # PS3.5 9.1
 
+# --- DICOM JSON and XML (PS3.18 annex F, PS3.19 A.1) ---
+MAX_MODEL_HEADER = 32 * MIB  # header bytes that one instance's metadata are made from: an image of 20,000 frames
+MAX_INLINE_VALUE = 64 * KIB  # a longer value, whatever its VR, is bulk data
+MAX_MODEL_DOCUMENT = 64 * MIB  # metadata that are read: those of a large STOW request without its bulk data
+MAX_MODEL_VALUES = 4_000_000  # values, objects and lists in such a document: each costs some 60 bytes when read
+MAX_RESOLVED_BULK = 256 * MIB  # bulk data below the outermost level, which is held in memory
+
 # --- storage ---
 CHUNK_SIZE = 64 * KIB  # plaintext of one AES-GCM chunk
 SMALL_RECORD = 8 * MIB  # up to here an instance is appended whole to a shared segment; above it gets its own

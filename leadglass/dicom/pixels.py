@@ -153,7 +153,7 @@ def describe(header: PixelHeader, transfer_syntax_uid: str) -> PixelDescription:
         planar_configuration=_number(values, PLANAR_CONFIGURATION, 0),
         number_of_frames=_frames(values),
     )
-    _check(description)
+    check(description)
     return description
 
 
@@ -209,7 +209,8 @@ def _frames(values: Mapping[int, bytes]) -> int:
     return int(text)
 
 
-def _check(description: PixelDescription) -> None:
+def check(description: PixelDescription) -> None:
+    """Raise CANNOT_CONVERT if the description is contradictory or over limits."""
     sizes = description.rows and description.columns and description.number_of_frames
     if not sizes or description.samples_per_pixel not in (1, 3):
         raise broken("the image has no pixels, or samples per pixel are not 1 or 3")

@@ -27,18 +27,18 @@ from leadglass.dicom.scan_encoding import (
 )
 from leadglass.dicom.transfer_syntaxes import lookup
 
-_BYTES_VRS: Final = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
+BYTES_VRS: Final = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 _SINGLE_VALUED: Final = frozenset({"ST", "LT", "UT", "UR"})
 _KEEP_LEADING: Final = frozenset({"ST", "LT", "UT", "UC", "UR"})  # where leading spaces mean something
-_NUL_PADDED: Final = _BYTES_VRS | {"UI"}
+_NUL_PADDED: Final = BYTES_VRS | {"UI"}
 _KNOWN_VRS: Final = frozenset(SHORT_VRS + LONG_VRS)
 
 
-def _decode(vr: str, raw: bytes, character_sets: Sequence[str]) -> Attribute:
-    """One value that is not a sequence, little endian."""
+def decode_raw(vr: str, raw: bytes, character_sets: Sequence[str]) -> Attribute:
+    """One value that is not a sequence, little endian, in the neutral form. Never raises."""
     if vr in NUMBER_VRS:
         return Attribute(vr, read_numbers(vr, raw))
-    if vr in _BYTES_VRS:
+    if vr in BYTES_VRS:
         return Attribute(vr, (raw,) if raw else ())
     text = decode_text(raw, vr, character_sets)
     if not text.strip(" \0"):
@@ -81,7 +81,7 @@ class _Builder:
         if self._tag == SPECIFIC_CHARACTER_SET and raw.strip(b" \0"):
             assumed = "\\".join(character_sets)
             self._scopes[-1] = (target, parse_specific_character_set(raw, assumed)[0])
-        target[self._tag] = _decode(self._vr, raw, self._scopes[-1][1])
+        target[self._tag] = decode_raw(self._vr, raw, self._scopes[-1][1])
 
     def begin_sequence(self, tag: int, empty: bool) -> None:
         """A sequence begins."""
@@ -161,7 +161,7 @@ def decode_value(value: HeaderValue, character_sets: Sequence[str]) -> Attribute
     Raises LeadglassError UNPARSABLE only for a sequence that is broken.
     """
     if value.vr != "SQ":
-        return _decode(value.vr if value.vr in _KNOWN_VRS else "UN", value.raw, character_sets)
+        return decode_raw(value.vr if value.vr in _KNOWN_VRS else "UN", value.raw, character_sets)
     head = b"\x08\x00\x40\x11SQ\x00\x00" + len(value.raw).to_bytes(4, "little")
     return Attribute("SQ", _read(head + value.raw, EXPLICIT_LE, character_sets)[0x00081140].values)
 
@@ -183,7 +183,7 @@ def _needs_character_set(attributes: AttributeSet) -> bool:
 def _encode(attribute: Attribute, character_sets: Sequence[str]) -> bytes:
     """One value that is not a sequence: little endian, padded to even length."""
     vr, values = attribute.vr, attribute.values
-    if vr in _BYTES_VRS:
+    if vr in BYTES_VRS:
         raw = b"".join(value for value in values if isinstance(value, bytes))
     elif vr in NUMBER_VRS:
         raw = write_numbers(vr, [str(value) for value in values])
