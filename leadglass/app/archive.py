@@ -27,8 +27,10 @@ from leadglass.services.devices import DeviceRegister
 from leadglass.services.find import Find
 from leadglass.services.ingest import Ingest
 from leadglass.services.maintenance import Maintenance
+from leadglass.services.programs import Programs
 from leadglass.services.recovery import Recovery
 from leadglass.services.retrieve import Retrieve
+from leadglass.services.tokens import Tokens
 from leadglass.services.trash import Trash
 from leadglass.vault.store import SegmentVault
 
@@ -61,6 +63,8 @@ class Archive:
     maintenance: Maintenance
     devices: DeviceRegister
     credentials: Credentials
+    tokens: Tokens
+    programs: Programs
     threads: ThreadPoolExecutor
 
 
@@ -99,6 +103,8 @@ def open_archive(home: Home, config: Config, keys: KeySet, *, budget: BufferBudg
         stack.callback(refusals.close)
         journal.each_cycle(refusals.flush)
         gate = Gate(journal)
+        programs = Programs(state, keys.token, refusals=refusals)
+        stack.callback(programs.write_uses, at_once=True)
         trash = Trash(gate, state, catalog, journal)
         ingest = Ingest(
             gate,
@@ -143,5 +149,7 @@ def open_archive(home: Home, config: Config, keys: KeySet, *, budget: BufferBudg
                 overridden=lambda risk, device: config.overridden(risk, today(), device) is not None,
             ),
             Credentials(gate, journal, lambda: authority_of(state, keys.ca)),
+            Tokens(gate, state, journal, keys.token),
+            programs,
             threads,
         )

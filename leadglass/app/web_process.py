@@ -24,6 +24,7 @@ from leadglass.app.key_pipe import read_keys
 from leadglass.app.web_server import WebServers
 from leadglass.app.web_wiring import doorway_of
 from leadglass.core.errors import LeadglassError
+from leadglass.services.programs import USES_SECONDS
 
 RENEWAL_SECONDS = 3600.0  # how often certificates are looked at
 SWITCH_INTERVAL = 0.0005  # seconds: decryption in threads must not wait long for the loop
@@ -55,9 +56,10 @@ async def _serve(archive: Archive, ready: int, *, first: bool) -> None:
     await servers.start()
     os.write(ready, b"1")
     os.close(ready)
-    renewing = loop.create_task(_renew(servers))
+    tasks = [loop.create_task(_renew(servers)), loop.create_task(_write_uses(archive))]
     await stop.wait()
-    renewing.cancel()
+    for task in tasks:
+        task.cancel()
     await servers.stop()
 
 
@@ -65,6 +67,16 @@ async def _renew(servers: WebServers) -> None:
     while True:
         await asyncio.sleep(RENEWAL_SECONDS)
         await servers.renew()
+
+
+async def _write_uses(archive: Archive) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(USES_SECONDS)
+        try:
+            await loop.run_in_executor(archive.threads, archive.programs.write_uses)
+        except LeadglassError as error:
+            log.error("last uses of tokens were not written: %s", error.comment)
 
 
 if __name__ == "__main__":

@@ -59,6 +59,10 @@ CONNECT_TIMEOUT_SECONDS = 25.0  # an unreachable destination is reported within 
 MAX_ZIP_ENTRIES = 200_000  # a year's studies of a small practice on one medium; more are given as several ZIPs
 MAX_ZIP_DIRECTORY = 200 * MAX_ZIP_ENTRIES  # bytes: an entry has 46 and its name
 
+# --- programs (tokens) ---
+MAX_BEARER_LENGTH = 16 * KIB  # a JWT with many groups has 4 KiB; servers bound a header at 16 KiB or less
+MAX_REACH_ENTRIES = 10_000  # studies and patients of one token, and grants to one principal
+
 # --- connections ---
 MAX_ASSOCIATIONS = 256  # in all
 RESERVED_FOR_DEVICES = 64  # of which only callers from an enrolled device's networks may take these

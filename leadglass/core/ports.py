@@ -26,6 +26,7 @@ from leadglass.core.records import (
     RingFinding,
     StoredInstance,
 )
+from leadglass.core.tokens import ApiToken, Grant
 
 # --- vault -----------------------------------------------------------------------------------------------------
 
@@ -306,6 +307,42 @@ class State(Protocol):
 
     def put_setting(self, name: str, value: str) -> None:
         """Keep a small decision by name, replacing what was there."""
+        ...
+
+    def tokens(self) -> list[ApiToken]:
+        """Every token, revoked and expired ones too, by name."""
+        ...
+
+    def token(self, name: str) -> ApiToken | None:
+        """The token called `name`, or None."""
+        ...
+
+    def token_by_digest(self, digest: bytes) -> ApiToken | None:
+        """The token with this digest, or None. A point look-up, allowed on the event loop."""
+        ...
+
+    def put_token(self, token: ApiToken) -> None:
+        """Keep `token`, or replace the one of its name."""
+        ...
+
+    def revoke_token(self, name: str, moment: int) -> bool:
+        """Let nobody in by this token any more; False if there is none of that name that was not revoked before."""
+        ...
+
+    def note_token_uses(self, uses: Mapping[str, int]) -> None:
+        """When tokens were last used (nanoseconds), by name. No right changes by it, so the epoch stays."""
+        ...
+
+    def grants(self, principal: str | None = None) -> list[Grant]:
+        """Explicit grants, all or those to one principal, in order of principal, study, patient."""
+        ...
+
+    def put_grant(self, grant: Grant) -> None:
+        """Grant a study or a patient; the same again replaces who granted it and when."""
+        ...
+
+    def remove_grant(self, grant: Grant) -> bool:
+        """Take back the grant of the same principal, study and patient; False if there was none."""
         ...
 
     def settle(self, name: str, value: str) -> str:

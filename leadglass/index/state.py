@@ -1,9 +1,9 @@
-"""Decisions: devices, trash, settings. Truth, durable when a method returns (core.ports.State)."""
+"""Decisions: devices, tokens, grants, trash, settings. Truth, durable when a method returns (core.ports.State)."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,9 @@ from leadglass.core.device import Device
 from leadglass.core.device_json import device_from_dict, device_to_dict
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.ports import TrashedStudy
-from leadglass.index.sqlite_engine import SqlCipherEngine
+from leadglass.core.reach_json import reach_from_dict, reach_to_dict
+from leadglass.core.tokens import ApiToken, Grant, Scope
+from leadglass.index.sqlite_engine import Row, SqlCipherEngine
 from leadglass.index.state_schema import STATE
 
 
@@ -83,6 +85,66 @@ class SqliteState:
             (kept,) = connection.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
             return str(kept)
 
+    def tokens(self) -> list[ApiToken]:
+        """Every token, by name."""
+        return [_token(row) for row in self._engine.read(f"{_TOKENS} ORDER BY name")]
+
+    def token(self, name: str) -> ApiToken | None:
+        """The token called `name`."""
+        row = self._engine.read_one(f"{_TOKENS} WHERE name = ?", (name,))
+        return None if row is None else _token(row)
+
+    def token_by_digest(self, digest: bytes) -> ApiToken | None:
+        """The token with this digest."""
+        row = self._engine.read_one(f"{_TOKENS} WHERE digest = ?", (digest,))
+        return None if row is None else _token(row)
+
+    def put_token(self, token: ApiToken) -> None:
+        """Keep `token`, or replace the one of its name."""
+        document = {"scopes": sorted(scope.value for scope in token.scopes), "reach": reach_to_dict(token.reach)}
+        row = (
+            token.name,
+            token.digest,
+            json.dumps(document, sort_keys=True, separators=(",", ":")),
+            token.created,
+            token.created_by,
+            token.expires,
+            token.revoked,
+            token.last_used,
+        )
+        with self._change() as connection:
+            connection.execute("INSERT OR REPLACE INTO tokens VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+
+    def revoke_token(self, name: str, moment: int) -> bool:
+        """Let nobody in by this token any more."""
+        with self._change() as connection:
+            sql = "UPDATE tokens SET revoked = ? WHERE name = ? AND revoked = 0"
+            return bool(connection.execute(sql, (moment, name)).rowcount)
+
+    def note_token_uses(self, uses: Mapping[str, int]) -> None:
+        """When tokens were last used."""
+        with self._engine.write() as connection:
+            sql = "UPDATE tokens SET last_used = max(last_used, ?) WHERE name = ?"
+            connection.executemany(sql, [(moment, name) for name, moment in uses.items()])
+
+    def grants(self, principal: str | None = None) -> list[Grant]:
+        """Explicit grants, all or those to one principal."""
+        columns = "principal, study_uid, patient_id, issuer, granted, granted_by"
+        sql = f"SELECT {columns} FROM grants WHERE ? IS NULL OR principal = ? ORDER BY {columns}"  # noqa: S608 - ours
+        return [Grant(*row) for row in self._engine.read(sql, (principal, principal))]
+
+    def put_grant(self, grant: Grant) -> None:
+        """Grant a study or a patient."""
+        row = (*_key(grant), grant.granted, grant.granted_by)
+        with self._change() as connection:
+            connection.execute("INSERT OR REPLACE INTO grants VALUES (?, ?, ?, ?, ?, ?)", row)
+
+    def remove_grant(self, grant: Grant) -> bool:
+        """Take back a grant."""
+        sql = "DELETE FROM grants WHERE principal = ? AND study_uid = ? AND patient_id = ? AND issuer = ?"
+        with self._change() as connection:
+            return bool(connection.execute(sql, _key(grant)).rowcount)
+
     def close(self) -> None:
         """Let go of the file."""
         self._engine.close()
@@ -93,6 +155,25 @@ class SqliteState:
         with self._engine.write() as connection:
             yield connection
             connection.execute("UPDATE epochs SET value = value + 1 WHERE name = 'rights'")
+
+
+_TOKENS = "SELECT name, digest, document, created, created_by, expires, revoked, last_used FROM tokens"
+
+
+def _token(row: Row) -> ApiToken:
+    name, digest, document, created, created_by, expires, revoked, last_used = row
+    try:
+        plain = json.loads(document)
+        scopes, reach = frozenset(Scope(text) for text in plain.pop("scopes")), reach_from_dict(plain.pop("reach"))
+        if plain:
+            raise ValueError  # what is not understood may be a restriction
+    except (ValueError, TypeError, LookupError, AttributeError):
+        raise LeadglassError(ErrorCode.DAMAGED, "A stored token cannot be read.") from None
+    return ApiToken(name, scopes, reach, created, created_by, expires, bytes(digest), last_used, revoked)
+
+
+def _key(grant: Grant) -> tuple[str, str, str, str]:
+    return grant.principal, grant.study_uid, grant.patient_id, grant.issuer
 
 
 def _device(document: str) -> Device:

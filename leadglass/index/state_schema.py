@@ -1,6 +1,6 @@
 """Schema of the state database, by numbered migrations. A migration that was released is never edited.
 
-Accounts, tokens, shares, grants, decisions on conflicts, corrections, commitments, forwards and jobs get their tables
+Accounts, shares, decisions on conflicts, corrections, commitments, forwards and jobs get their tables
 by later migrations; nothing here is in their way.
 """
 
@@ -20,11 +20,22 @@ _V1: Final = (
     "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
 )
 
+_V2: Final = (
+    """CREATE TABLE tokens (
+        name TEXT PRIMARY KEY, digest BLOB NOT NULL UNIQUE, document TEXT NOT NULL, created INTEGER NOT NULL,
+        created_by TEXT NOT NULL, expires INTEGER NOT NULL, revoked INTEGER NOT NULL, last_used INTEGER NOT NULL
+    ) WITHOUT ROWID""",
+    """CREATE TABLE grants (
+        principal TEXT NOT NULL, study_uid TEXT NOT NULL, patient_id TEXT NOT NULL, issuer TEXT NOT NULL,
+        granted INTEGER NOT NULL, granted_by TEXT NOT NULL, PRIMARY KEY (principal, study_uid, patient_id, issuer)
+    ) WITHOUT ROWID""",
+)
+
 STATE: Final = Profile(
     name="state",
     application_id=0x4C475354,  # "LGST"
     synchronous="FULL",
-    migrations=(_V1,),
+    migrations=(_V1, _V2),
     writer_cache_kib=2048,
     wal_autocheckpoint=200,
 )

@@ -52,6 +52,8 @@ class DeviceRegister:
         """Enrol a new device. USAGE if the name is taken or badly described, UNSAFE if it would open the archive."""
         if self._state.device(device.name) is not None:
             raise LeadglassError(ErrorCode.USAGE, f"There is a device named {device.name} already.")
+        if self._state.token(device.name) is not None:
+            raise LeadglassError(ErrorCode.USAGE, "A token has that name; journals could not tell them apart.")
         self._put(principal, "device-enrolled", device)
 
     @use_case(Right.ADMINISTER, EventKind.SECURITY_ALERT)

@@ -7,6 +7,8 @@ import pytest
 from leadglass.core.device import Device
 from leadglass.core.ports import State, TrashedStudy
 from leadglass.core.principal import Right
+from leadglass.core.reach import EVERYTHING, Reach
+from leadglass.core.tokens import ApiToken, Grant, Scope
 from leadglass.index.state import SqliteState
 
 KEY = bytes(range(32))
@@ -106,3 +108,70 @@ def test_settings_are_kept_by_name(reopen):
     state.put_setting("recovery-kit", "tested")
     state.put_setting("recovery-kit", "tested twice")
     assert reopen().setting("recovery-kit") == "tested twice"
+
+
+def token(name="ci", **changes):
+    values = {
+        "scopes": frozenset({Scope.READ, Scope.STORE}),
+        "reach": Reach(studies=frozenset({"1.2"}), patients=frozenset({("clinic", "P1"), ("", "P2")})),
+        "created": 5,
+        "created_by": "operator:root",
+        "expires": 9,
+        "digest": name.encode().ljust(32, b"d"),
+    }
+    return ApiToken(name, **(values | changes))
+
+
+def test_tokens_survive_and_are_found_by_name_and_digest(reopen):
+    state = reopen()
+    state.put_token(token("web", reach=EVERYTHING))
+    state.put_token(token())
+    state = reopen()
+    assert state.tokens() == [token(), token("web", reach=EVERYTHING)]
+    assert state.token("ci") == state.token_by_digest(token().digest) == token()
+    assert state.token("nobody") is None
+    assert state.token_by_digest(b"x" * 32) is None
+
+
+def test_a_token_is_revoked_once_and_stays_so(reopen):
+    state = reopen()
+    state.put_token(token())
+    assert state.revoke_token("ci", 7)
+    assert not state.revoke_token("ci", 8)
+    assert not state.revoke_token("nobody", 8)
+    assert reopen().token("ci").revoked == 7
+
+
+def test_uses_go_forward_and_leave_the_epoch_alone_and_rights_do_not(reopen):
+    state = reopen()
+    state.put_token(token())
+    epoch = state.rights_epoch()
+    state.note_token_uses({"ci": 20, "gone": 1})
+    state.note_token_uses({"ci": 10})
+    assert state.token("ci").last_used == 20
+    assert state.rights_epoch() == epoch
+    for change in (
+        lambda: state.revoke_token("ci", 7),
+        lambda: state.put_token(token()),
+        lambda: state.put_grant(Grant("ci", "1.2")),
+        lambda: state.remove_grant(Grant("ci", "1.2")),
+    ):
+        change()
+        assert state.rights_epoch() > epoch
+        epoch = state.rights_epoch()
+
+
+def test_grants_are_of_one_principal_study_and_patient(reopen):
+    state = reopen()
+    first = Grant("ci", "1.2", granted=5, granted_by="operator:root")
+    state.put_grant(first)
+    state.put_grant(Grant("ci", patient_id="P1", issuer="clinic", granted=6))
+    state.put_grant(Grant("web", "1.2"))
+    state = reopen()
+    assert state.grants("ci") == [Grant("ci", patient_id="P1", issuer="clinic", granted=6), first]
+    assert len(state.grants()) == 3
+    state.put_grant(Grant("ci", "1.2", granted=7))
+    assert len(state.grants()) == 3
+    assert not state.remove_grant(Grant("ci", patient_id="P1"))
+    assert state.remove_grant(Grant("ci", "1.2"))
+    assert [one.patient_id for one in state.grants("ci")] == ["P1"]

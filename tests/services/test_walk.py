@@ -27,8 +27,10 @@ from leadglass.core.events import EventKind, JournalEvent, Outcome
 from leadglass.core.principal import SYSTEM, Principal, PrincipalKind, Right
 from leadglass.core.query import Level, Query, Selection
 from leadglass.core.reach import Reach
+from leadglass.core.tokens import Grant, Scope
 from leadglass.index.catalog import SqliteCatalog
 from leadglass.services.admit import Gate
+from leadglass.services.tokens import Wanted
 
 NOBODY = Principal(PrincipalKind.DEVICE, "nobody", frozenset(), "192.0.2.9")
 
@@ -39,6 +41,7 @@ EXEMPT_CLASSES = {
     "admission.Devices": "the registry that Admission decides on; it gives nothing of patients",
     "budget.BufferBudget": "counts bytes; a part of Ingest and Reception",
     "group_commit.GroupCommit": "the last steps of a store; reached only with a record that Ingest began",
+    "programs.Programs": "it makes principals out of bearers: there is none to ask before it has decided",
     "ingest.Reception": "one store; handed out by Ingest.begin to who may store",
     "receipts.Receipts": "tells the time and the order; a part of Ingest",
     "retrieve.RetrieveSource": "opens instances for one principal; handed out by Retrieve.source to who may retrieve",
@@ -184,6 +187,12 @@ async def called(archive: Archive, kind: type, method: str, who: Principal = SYS
         "DeviceRegister.devices": lambda: archive.devices.devices(who),
         "DeviceRegister.device": lambda: archive.devices.device(who, "ct"),
         "DeviceRegister.examine": lambda: archive.devices.examine(who, device("mr")),
+        "Tokens.issue": lambda: archive.tokens.issue(who, Wanted("ci", frozenset({Scope.READ}))),
+        "Tokens.tokens": lambda: archive.tokens.tokens(who),
+        "Tokens.revoke": lambda: archive.tokens.revoke(who, "known"),
+        "Tokens.grant": lambda: archive.tokens.grant(who, Grant("known", study_uid(1))),
+        "Tokens.grants": lambda: archive.tokens.grants(who),
+        "Tokens.withdraw": lambda: archive.tokens.withdraw(who, Grant("known", study_uid(2))),
         "Credentials.authority": lambda: archive.credentials.authority(who),
         "Credentials.issue": lambda: archive.credentials.issue(who, device("mr")),
         "Credentials.sign": lambda: archive.credentials.sign(who, device("mr"), certificate_request()),
@@ -218,6 +227,8 @@ async def test_a_use_case_journals_what_it_declares(
     for study in (1, 2):
         await store_one(archive, study)
     archive.trash.delete(SYSTEM, whole_study(2), "test")
+    archive.tokens.issue(SYSTEM, Wanted("known", frozenset({Scope.READ})))
+    archive.tokens.grant(SYSTEM, Grant("known", study_uid(2)))
     events: list[JournalEvent] = []
     monkeypatch.setattr(archive.journal, "record", lambda event, **_: events.append(event))
     if await called(archive, kind, method):

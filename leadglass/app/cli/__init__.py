@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from leadglass import __version__
-from leadglass.app.cli import data, devices, journal, keys, scu, server, status
+from leadglass.app.cli import data, devices, journal, keys, scu, server, status, tokens
 from leadglass.app.cli.output import INTERRUPTED, fail, fail_on_file, fail_unexpectedly, prepare, say
 from leadglass.core.errors import LeadglassError
 
@@ -32,6 +32,7 @@ scu.register(app)
 data.register(app)
 journal.register(app)
 keys.register(app)
+tokens.register(app)
 
 
 def _version(wanted: bool) -> None:
