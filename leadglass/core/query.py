@@ -24,8 +24,9 @@ class Query:
     """What is looked for. `keys` holds matching keys and, with no values, universal (return) keys; items of a
     sequence key are AttributeSets. A value list on a UI key is a list of UIDs; ranges and wildcards stand in the
     text as the peer sent it. `timezone` is the request's (0008,0201), e.g. "+0100", or empty. With
-    `combined_datetime` a date and its time are one range (PS3.4 C.2.2.2.5, where both sides negotiated it). `reach` is
-    set by the services, to that of who asks; whatever a door puts there is replaced."""
+    `combined_datetime` a date and its time are one range (PS3.4 C.2.2.2.5, where both sides negotiated it). With
+    `fuzzy` a name matches if each word of the key begins some word of it, in any order. `reach` is set by the services,
+    to that of who asks; whatever a door puts there is replaced."""
 
     level: Level
     keys: AttributeSet
@@ -33,6 +34,7 @@ class Query:
     offset: int = 0
     timezone: str = ""
     combined_datetime: bool = False
+    fuzzy: bool = False
     reach: Reach = EVERYTHING
 
 

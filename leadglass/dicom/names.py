@@ -12,6 +12,7 @@ _LETTERS: Final = str.maketrans(
 )
 _DELIMITERS: Final = frozenset("*?^=\\")  # wildcards and separators mean something in a query; look-alikes do not
 _SPACES: Final = re.compile(r"\s+")
+_BETWEEN_WORDS: Final = re.compile(r"[\s^,;.*?]+")
 
 
 def _is_accent(character: str) -> bool:
@@ -56,6 +57,11 @@ def name_groups(text: str) -> tuple[str, ...]:
     while groups and not groups[-1]:
         groups.pop()
     return tuple(groups)
+
+
+def name_words(text: str) -> frozenset[str]:
+    """The words of all component groups of a person name, each normalised; wildcards are left out."""
+    return frozenset(word for group in name_groups(text) for word in _BETWEEN_WORDS.split(group) if word)
 
 
 def normalise_name(text: str) -> str:

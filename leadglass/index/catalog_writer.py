@@ -16,7 +16,7 @@ from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.ports import AddOutcome
 from leadglass.core.records import InstanceEntry, ReplayMark
 from leadglass.dicom.dictionary import tag_of
-from leadglass.dicom.names import name_groups, normalise_text
+from leadglass.dicom.names import name_groups, name_words, normalise_text
 from leadglass.index import blobs, moments
 from leadglass.index.catalog_schema import MAX_SERIES_INSTANCES, SERIES_SHIFT
 from leadglass.index.entity import Entity
@@ -275,8 +275,8 @@ class CatalogWriter:
         if before is None or (visible and not before[1]):
             if before is not None:
                 self._execute("DELETE FROM patient_names WHERE patient = ?", (pk,))
-            for group in _groups(entity, _PATIENT_NAME):
-                self._execute("INSERT INTO patient_names VALUES (?, ?)", (group, pk))
+            for name in _groups(entity, _PATIENT_NAME) | _words(entity, _PATIENT_NAME):
+                self._execute("INSERT INTO patient_names VALUES (?, ?)", (name, pk))
         return pk
 
     def _study(self, entry: InstanceEntry, entity: Entity, patient: int, visible: bool) -> int:
@@ -326,11 +326,19 @@ class CatalogWriter:
         return pk, seen or visible
 
 
+def _words(entity: Entity, tag: int) -> set[str]:
+    """The words of a person name: what fuzzy matching looks for."""
+    return {storable(word) for text in _texts(entity, tag) for word in name_words(text)}
+
+
+def _texts(entity: Entity, tag: int) -> list[str]:
+    found = entity.attribute(tag)
+    return [value for value in found.values if isinstance(value, str)] if found else []
+
+
 def _groups(entity: Entity, tag: int) -> set[str]:
     """The component groups of a name, as they are compared and kept."""
-    name = entity.attribute(tag)
-    texts = [value for value in name.values if isinstance(value, str)] if name else []
-    return {storable(group) for text in texts for group in name_groups(text) if group}
+    return {storable(group) for text in _texts(entity, tag) for group in name_groups(text) if group}
 
 
 def _bound(cache: dict[Any, Any]) -> None:

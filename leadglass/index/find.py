@@ -169,7 +169,7 @@ def _compile(query: Query, asked: dict[int, int]) -> Callable[[_Candidate], bool
                     done |= {date, time}
     tests: list[tuple[int, int, Predicate]] = []
     for tag, level in asked.items():
-        predicate = None if tag in done else compile_key(tag, query.keys[tag], query.timezone)
+        predicate = None if tag in done else compile_key(tag, query.keys[tag], query.timezone, fuzzy=query.fuzzy)
         if predicate is not None:
             tests.append((level, tag, predicate))
     tests.sort(key=lambda test: test[1] in related.COMPUTED[test[0]])  # what costs SQL comes last

@@ -13,7 +13,7 @@ from leadglass.core.attributes import Attribute, AttributeSet, Value
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.limits import MAX_UID_LIST
 from leadglass.dicom.dictionary import vr_of
-from leadglass.dicom.names import name_groups
+from leadglass.dicom.names import name_groups, name_words
 from leadglass.index import moments
 from leadglass.index.text import compile_name, compile_pattern, has_wildcard
 
@@ -44,12 +44,15 @@ def is_universal(key: Attribute) -> bool:
     return not given or any(not value.strip("*") for value in given)
 
 
-def compile_key(tag: int, key: Attribute, timezone: str = "") -> Predicate | None:
-    """The predicate of one key, or None if it is universal. INVALID_QUERY if a list of UIDs is too long."""
+def compile_key(tag: int, key: Attribute, timezone: str = "", *, fuzzy: bool = False) -> Predicate | None:
+    """The predicate of one key, or None if it is universal. INVALID_QUERY if a list of UIDs is too long.
+
+    With `fuzzy` names match by the beginnings of their words (core.query.Query).
+    """
     vr = vr_of(tag)
     items = [value for value in key.values if not isinstance(value, str | bytes)]
     if items or vr == "SQ":
-        return _compile_sequence(items, timezone)
+        return _compile_sequence(items, timezone, fuzzy=fuzzy)
     if is_universal(key):
         return None
     given = texts(key)
@@ -58,7 +61,7 @@ def compile_key(tag: int, key: Attribute, timezone: str = "") -> Predicate | Non
             raise LeadglassError(ErrorCode.INVALID_QUERY, "Too many UIDs in one key.", tags=(tag,))
         return _any_text(frozenset(given).__contains__)
     if vr == "PN":
-        return _compile_names(given)
+        return _compile_words(given) if fuzzy else _compile_names(given)
     tests = [_compile_text(vr, value, timezone) for value in given]
     return _any_text(tests[0] if len(tests) == 1 else lambda text: any(test(text) for test in tests))
 
@@ -83,6 +86,16 @@ def _compile_names(given: Sequence[str]) -> Predicate:
     def test(text: str) -> bool:
         groups = name_groups(text)
         return any(fits(groups) for fits in tests)
+
+    return _any_text(test)
+
+
+def _compile_words(given: Sequence[str]) -> Predicate:
+    wanted = [name_words(value) for value in given]
+
+    def test(text: str) -> bool:
+        words = name_words(text)
+        return any(all(any(word.startswith(one) for word in words) for one in asked) for asked in wanted)
 
     return _any_text(test)
 
@@ -200,10 +213,10 @@ def compile_date_time(date: Attribute, time: Attribute) -> Callable[[Attribute |
 # --- sequences (C.2.2.2.6) ---------------------------------------------------------------------------------------
 
 
-def _compile_sequence(items: Sequence[AttributeSet], timezone: str) -> Predicate | None:
+def _compile_sequence(items: Sequence[AttributeSet], timezone: str, *, fuzzy: bool) -> Predicate | None:
     if not items:
         return None
-    inner = [(tag, compile_key(tag, key, timezone)) for tag, key in items[0].items()]
+    inner = [(tag, compile_key(tag, key, timezone, fuzzy=fuzzy)) for tag, key in items[0].items()]
     tests = [(tag, predicate) for tag, predicate in inner if predicate is not None]
     if not tests:
         return None

@@ -10,6 +10,7 @@ from typing import Any, Final
 from leadglass.core.attributes import Attribute
 from leadglass.core.query import Level, Query
 from leadglass.dicom.dictionary import tag_of
+from leadglass.dicom.names import name_words
 from leadglass.index import moments
 from leadglass.index.catalog_schema import SERIES_SHIFT
 from leadglass.index.matching import interval_of, is_universal, texts
@@ -119,7 +120,7 @@ def make_plan(query: Query, salt: bytes, within: Within) -> Plan:
     ):
         if depth >= level and tag in keys and _text_filter(plan, column, keys[tag]):
             narrow(level, weight)
-    if PATIENT_NAME in keys and _name_filter(plan, keys[PATIENT_NAME]):
+    if PATIENT_NAME in keys and _name_filter(plan, keys[PATIENT_NAME], fuzzy=query.fuzzy):
         narrow(0, 50)
     if depth >= 1:
         if STUDY_DATE in keys and _date_filter(plan, keys[STUDY_DATE], bool(query.timezone)):
@@ -142,9 +143,11 @@ def _text_filter(plan: Plan, column: str, key: Attribute) -> bool:
     return bool(prefix)
 
 
-def _name_filter(plan: Plan, key: Attribute) -> bool:
+def _name_filter(plan: Plan, key: Attribute, *, fuzzy: bool) -> bool:
+    """What some name (a group, or with `fuzzy` a word) of every patient that fits begins with."""
     given = texts(key)
-    prefix = storable(name_prefix(given[0])) if len(given) == 1 else ""
+    longest = max(name_words(given[0]), key=len, default="") if fuzzy and len(given) == 1 else ""
+    prefix = storable(longest or name_prefix(given[0])) if len(given) == 1 else ""
     if prefix:
         low, high = plan.bind(prefix), plan.bind(prefix + _LAST)
         names = f"SELECT patient FROM patient_names WHERE name >= {low} AND name < {high}"  # noqa: S608 - places only

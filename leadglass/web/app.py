@@ -18,7 +18,7 @@ from starlette.types import Message, Receive, Scope, Send
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.principal import Principal
 from leadglass.web.doorway import Call, WebDoorway
-from leadglass.web.guard import ListenerRules, address_of, refused
+from leadglass.web.guard import ListenerRules, address_of, origin_of, refused
 from leadglass.web.problem import problem
 from leadglass.web.routes import OPEN, ROUTES, Route
 from leadglass.web.statuses import refusal
@@ -95,7 +95,8 @@ class WebDoor:
             if not principal.may(route.right):
                 raise LeadglassError(ErrorCode.NOT_AUTHORISED, f"This needs the right '{route.right.value}'.")
             request.scope["path_params"] = found
-            return await route.handler(Call(request, principal, self._doorway))
+            origin = origin_of(self._rules, request.scope["headers"])
+            return await route.handler(Call(request, principal, self._doorway, origin))
         if allowed:
             methods = ", ".join(sorted({*allowed, "OPTIONS"}))
             return problem(405, f"This takes {methods}.", {"allow": methods})

@@ -44,6 +44,7 @@ class Call:
     request: Request
     principal: Principal
     doorway: WebDoorway
+    origin: str = ""  # scheme and host as the client sees them, for the URLs in answers
 
     def path(self, name: str) -> str:
         """A part of the path."""

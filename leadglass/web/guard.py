@@ -68,6 +68,13 @@ def address_of(rules: ListenerRules, client: str, headers: Iterable[tuple[bytes,
         return client
 
 
+def origin_of(rules: ListenerRules, headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """Scheme and host as the client sees them; behind a trusted proxy the scheme is what the proxy says."""
+    named = {name: value.decode("latin-1") for name, value in headers}
+    forwarded = rules.trusted_proxy and named.get(b"x-forwarded-proto", "").strip().lower() == "https"
+    return f"{'https' if rules.tls or forwarded else 'http'}://{named.get(b'host', '')}"
+
+
 def _name_of(host: str) -> str | None:
     """The host without its port, lower case; None if it is no host."""
     host = host.strip().lower()

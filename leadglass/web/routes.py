@@ -12,9 +12,9 @@ from typing import Final, TypeAlias
 from starlette.responses import Response
 
 from leadglass.core.principal import Right
+from leadglass.web import qido
 from leadglass.web.doorway import Call
-
-BASE: Final = "/dicom-web"
+from leadglass.web.urls import BASE, SERIES, STUDY
 
 Handler: TypeAlias = Callable[[Call], Awaitable[Response]]
 
@@ -29,7 +29,14 @@ class Route:
     handler: Handler
 
 
-ROUTES: Final[tuple[Route, ...]] = ()
+ROUTES: Final[tuple[Route, ...]] = (
+    Route("GET", BASE + "/studies", Right.FIND, qido.search_studies),
+    Route("GET", BASE + "/series", Right.FIND, qido.search_series),
+    Route("GET", BASE + "/instances", Right.FIND, qido.search_instances),
+    Route("GET", STUDY + "/series", Right.FIND, qido.search_series),
+    Route("GET", STUDY + "/instances", Right.FIND, qido.search_instances),
+    Route("GET", SERIES + "/instances", Right.FIND, qido.search_instances),
+)
 
 # Open to everybody who reaches the listener: they say nothing about content.
 OPEN: Final = ("/healthz", "/readyz")

@@ -341,3 +341,23 @@ def test_sql_and_model_agree(tmp_path_factory, studies, query, level):
 
 def test_names_of_the_index_are_those_of_the_matcher():
     assert name_groups("Müller^Jörg=山田") == ("muller^jorg", "山田")
+
+
+FUZZY = ["maria rossi", "ROSSI", "ros mar", "Mar Ros", "ros*", "rossi^maria", "Márìa"]
+
+
+@pytest.mark.parametrize("key", FUZZY)
+def test_a_fuzzy_name_matches_by_beginnings_of_words_in_any_order(hospital, key):
+    query = Query(Level.STUDY, keys_of("StudyInstanceUID", PatientName=key), fuzzy=True)
+    found = hospital.find(query).matches
+    assert [match[tag_of("StudyInstanceUID")].values for match in found] == [("1",), ("2",)]
+
+
+@pytest.mark.parametrize("key", ["ossi", "rossi anna", "maria rossi x", "rossimaria"])
+def test_a_fuzzy_name_needs_each_of_its_words(hospital, key):
+    assert not hospital.find(Query(Level.STUDY, keys_of("StudyInstanceUID", PatientName=key), fuzzy=True)).matches
+
+
+def test_a_fuzzy_umlaut_is_found_without_it(hospital):
+    query = Query(Level.STUDY, keys_of("PatientName", PatientName="jorg mul"), fuzzy=True)
+    assert [match[tag_of("PatientName")].values for match in hospital.find(query).matches] == [("Müller^Jörg",)]

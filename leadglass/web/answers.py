@@ -1,0 +1,70 @@
+"""Answers that many routes give: documents with an ETag, compressed as the client can read them (RFC 9110)."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import imagecodecs
+from blake3 import blake3
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+DICOM_JSON: Final = "application/dicom+json"
+NO_CACHE: Final = "no-cache"  # may be kept, and is asked for again with its ETag
+_WORTH: Final = 1024  # bytes; what is shorter fits a packet anyway
+_AT_ONCE: Final = 128 * 1024  # bytes that are compressed on the loop; more go to a thread
+
+
+def _zstd(body: bytes) -> bytes:
+    return bytes(imagecodecs.zstd_encode(body, level=3))
+
+
+def _brotli(body: bytes) -> bytes:
+    return bytes(imagecodecs.brotli_encode(body, level=4))
+
+
+def _gzip(body: bytes) -> bytes:
+    return gzip.compress(body, 4, mtime=0)
+
+
+_ENCODERS: Final[Mapping[str, Callable[[bytes], bytes]]] = {"zstd": _zstd, "br": _brotli, "gzip": _gzip}
+
+
+def encoding_for(header: str) -> str:
+    """The content coding to use, by the client's order of quality and ours; empty for none (RFC 9110 12.5.3)."""
+    qualities: dict[str, float] = {}
+    for item in header.lower().split(",")[:32]:
+        name, _, parameter = item.strip().partition(";")
+        try:
+            qualities[name.strip()] = float(parameter.strip().removeprefix("q=") or 1)
+        except ValueError:
+            qualities[name.strip()] = 0.0
+    anything = qualities.get("*", 0.0)
+    wanted = {name: qualities.get(name, anything) for name in _ENCODERS}
+    best = max(wanted.values())
+    return next((name for name, quality in wanted.items() if quality == best and quality > 0), "")
+
+
+async def document(
+    request: Request, body: bytes, media_type: str, headers: Mapping[str, str] | None = None, *, cache: str = NO_CACHE
+) -> Response:
+    """A document with an ETag of its content; 304 if the client has it; compressed if it can read that."""
+    tag = f'"{blake3(body).hexdigest(length=16)}"'
+    fixed = {"etag": tag, "cache-control": cache, "vary": "accept, accept-encoding, authorization", **(headers or {})}
+    if unchanged(request, tag):
+        return Response(None, 304, fixed)
+    encoding = encoding_for(request.headers.get("accept-encoding", "")) if len(body) > _WORTH else ""
+    if encoding:
+        encode = _ENCODERS[encoding]
+        body = await run_in_threadpool(encode, body) if len(body) > _AT_ONCE else encode(body)
+        fixed["content-encoding"] = encoding
+    return Response(body, 200, fixed, media_type)
+
+
+def unchanged(request: Request, tag: str) -> bool:
+    """Whether the client's If-None-Match names `tag` (weak comparison)."""
+    asked = request.headers.get("if-none-match", "")
+    return asked == "*" or tag in {item.strip().removeprefix("W/") for item in asked.split(",")}
