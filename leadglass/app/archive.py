@@ -19,6 +19,7 @@ from leadglass.journal.access_ledger import AccessLedger
 from leadglass.journal.repeats import RepeatedEvents
 from leadglass.journal.writer import ChainedJournal
 from leadglass.keys.keyset import KeySet
+from leadglass.net.documents import HttpsDocuments
 from leadglass.sandbox.pool import SandboxPool
 from leadglass.services.admit import Gate
 from leadglass.services.budget import BufferBudget
@@ -27,6 +28,7 @@ from leadglass.services.devices import DeviceRegister
 from leadglass.services.find import Find
 from leadglass.services.ingest import Ingest
 from leadglass.services.maintenance import Maintenance
+from leadglass.services.openid import OpenId
 from leadglass.services.programs import Programs
 from leadglass.services.recovery import Recovery
 from leadglass.services.retrieve import Retrieve
@@ -103,7 +105,8 @@ def open_archive(home: Home, config: Config, keys: KeySet, *, budget: BufferBudg
         stack.callback(refusals.close)
         journal.each_cycle(refusals.flush)
         gate = Gate(journal)
-        programs = Programs(state, keys.token, refusals=refusals)
+        provider = OpenId(config.openid, HttpsDocuments(), threads) if config.openid else None
+        programs = Programs(state, keys.token, refusals=refusals, provider=provider)
         stack.callback(programs.write_uses, at_once=True)
         trash = Trash(gate, state, catalog, journal)
         ingest = Ingest(

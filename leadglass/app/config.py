@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from leadglass.access.openid import OpenIdSettings
+from leadglass.app.openid_config import openid_of
 from leadglass.app.toml_tables import Tables
 from leadglass.app.web_config import WebListener, web_listener
 from leadglass.core.errors import ErrorCode, LeadglassError
@@ -60,6 +62,7 @@ class Config:
     overrides: tuple[Override, ...] = ()
     demo: bool = False
     web: tuple[WebListener, ...] = ()
+    openid: OpenIdSettings | None = None
 
     def overridden(self, risk: str, today: dt.date, device: str = "") -> Override | None:
         """The override in force for `risk` (and, where given, `device`)."""
@@ -83,7 +86,7 @@ def read_config(path: Path) -> Config:
 def parse_config(raw: Mapping[str, Any], where: str = "leadglass.toml") -> Config:
     """A configuration from its TOML tables; LeadglassError USAGE for anything unknown or out of range."""
     tables = Tables(where)
-    tables.only(raw, {"archive", "keys", "listener", "web", "networks", "override"}, "")
+    tables.only(raw, {"archive", "keys", "listener", "web", "networks", "openid", "override"}, "")
     archive = tables.table(raw, "archive")
     tables.only(archive, {"ae_titles", "demo"}, "archive")
     networks = tables.table(raw, "networks", needed=False)
@@ -97,6 +100,7 @@ def parse_config(raw: Mapping[str, Any], where: str = "leadglass.toml") -> Confi
         listeners=tuple(_listener(tables, item) for item in tables.tables(raw, "listener")),
         internal_networks=tuple(_network(tables, text) for text in tables.texts(networks, "internal", "networks", [])),
         overrides=tuple(_override(tables, item) for item in tables.tables(raw, "override")),
+        openid=openid_of(tables, raw),
         demo=tables.truth(archive, "demo", "archive", default=False),
         web=tuple(web_listener(tables, item) for item in tables.tables(raw, "web")),
     )

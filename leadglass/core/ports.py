@@ -28,6 +28,18 @@ from leadglass.core.records import (
 )
 from leadglass.core.tokens import ApiToken, Grant
 
+# --- providers ---------------------------------------------------------------------------------------------------
+
+
+class ProviderDocuments(Protocol):
+    """Small documents of a configured server (an OpenID provider's keys, its userinfo endpoint)."""
+
+    def document(self, url: str, bearer: str = "") -> bytes:
+        """What `url` answers, with `bearer` shown where given. NOT_AUTHORISED if the server refuses it, UNAVAILABLE if
+        there is no answer of bounded size within seconds."""
+        ...
+
+
 # --- vault -----------------------------------------------------------------------------------------------------
 
 

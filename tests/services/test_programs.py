@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from archives import opened
 from objects import store_one, study_uid, whole_study
+from programs_support import Clock, Sink
 
 from leadglass.access.limits import MAX_REFUSED_TITLES
 from leadglass.access.tokens import token_text
@@ -14,7 +15,7 @@ from leadglass.app.archive import Archive
 from leadglass.app.home import Home
 from leadglass.core.device import Device
 from leadglass.core.errors import ErrorCode, LeadglassError
-from leadglass.core.events import EventKind, JournalEvent
+from leadglass.core.events import EventKind
 from leadglass.core.limits import MAX_BEARER_LENGTH
 from leadglass.core.principal import SYSTEM, Principal, PrincipalKind, Right
 from leadglass.core.reach import EVERYTHING, Reach
@@ -24,29 +25,6 @@ from leadglass.services.tokens import Wanted
 
 HERE = "192.0.2.1"
 READ = frozenset({Scope.READ})
-
-
-class Sink:
-    def __init__(self) -> None:
-        self.events: list[JournalEvent] = []
-
-    def record(self, event: JournalEvent) -> None:
-        self.events.append(event)
-
-    @property
-    def causes(self) -> list[object]:
-        return [event.details["reason"] for event in self.events if event.what == "program-refused"]
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_700_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def ns(self) -> int:
-        return int(self.now * 1e9)
 
 
 @pytest.fixture

@@ -41,6 +41,7 @@ EXEMPT_CLASSES = {
     "admission.Devices": "the registry that Admission decides on; it gives nothing of patients",
     "budget.BufferBudget": "counts bytes; a part of Ingest and Reception",
     "group_commit.GroupCommit": "the last steps of a store; reached only with a record that Ingest began",
+    "openid.OpenId": "proves bearers for Programs: there is nobody to ask before it has",
     "programs.Programs": "it makes principals out of bearers: there is none to ask before it has decided",
     "ingest.Reception": "one store; handed out by Ingest.begin to who may store",
     "receipts.Receipts": "tells the time and the order; a part of Ingest",
