@@ -10,7 +10,7 @@ from leadglass.core.attributes import Attribute, AttributeSet
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.limits import MAX_IDENTIFIER_LENGTH, MAX_INFLATED_HEADER, MAX_NESTING
 from leadglass.core.records import HeaderValue
-from leadglass.dicom.charset import TEXT_VRS, decode_text, encode_text, parse_specific_character_set
+from leadglass.dicom.charset import TEXT_VRS, UTF_8, decode_text, encode_text, parse_specific_character_set
 from leadglass.dicom.dictionary import vr_of
 from leadglass.dicom.elements import ElementReader
 from leadglass.dicom.index_keys import SPECIFIC_CHARACTER_SET
@@ -169,11 +169,12 @@ def decode_value(value: HeaderValue, character_sets: Sequence[str]) -> Attribute
 # --- writing -----------------------------------------------------------------------------------------------------
 
 
-def _needs_character_set(attributes: AttributeSet) -> bool:
+def needs_character_set(attributes: AttributeSet) -> bool:
+    """Whether a text goes beyond ASCII."""
     for attribute in attributes.values():
         for value in attribute.values:
             if isinstance(value, Mapping):
-                if _needs_character_set(value):
+                if needs_character_set(value):
                     return True
             elif attribute.vr in TEXT_VRS and isinstance(value, str) and not value.isascii():
                 return True
@@ -183,13 +184,18 @@ def _needs_character_set(attributes: AttributeSet) -> bool:
 def _encode(attribute: Attribute, character_sets: Sequence[str]) -> bytes:
     """One value that is not a sequence: little endian, padded to even length."""
     vr, values = attribute.vr, attribute.values
-    if vr in BYTES_VRS:
+    if vr in BYTES_VRS or (values and isinstance(values[0], bytes)):
         raw = b"".join(value for value in values if isinstance(value, bytes))
     elif vr in NUMBER_VRS:
         raw = write_numbers(vr, [str(value) for value in values])
     else:
         raw = b"\\".join(encode_text(str(value), vr, character_sets) for value in values)
-    return raw + (b"\0" if vr in _NUL_PADDED else b" ") * (len(raw) & 1)
+    return raw + padding(vr, len(raw))
+
+
+def padding(vr: str, length: int) -> bytes:
+    """What makes a value of `length` bytes even (PS3.5 6.2)."""
+    return (b"\0" if vr in _NUL_PADDED else b" ") * (length & 1)
 
 
 def _header(encoding: Encoding, tag: int, vr: str, length: int) -> bytes:
@@ -229,6 +235,16 @@ def _write(attributes: AttributeSet, encoding: Encoding, character_sets: Sequenc
     return bytes(out)
 
 
+def write_explicit_le(attributes: AttributeSet) -> bytes:
+    """`attributes` as they are, in Explicit VR Little Endian and UTF-8. Raises as `write_attributes`."""
+    return _write(attributes, EXPLICIT_LE, (UTF_8,), 0)
+
+
+def explicit_le_header(tag: int, vr: str, length: int) -> bytes:
+    """The header of one element in Explicit VR Little Endian."""
+    return _header(EXPLICIT_LE, tag, vr, length)
+
+
 def write_attributes(attributes: AttributeSet, transfer_syntax_uid: str, character_set: str) -> bytes:
     """`attributes` as a data set. `character_set` is a (0008,0005) value, several terms separated by backslashes.
 
@@ -238,7 +254,7 @@ def write_attributes(attributes: AttributeSet, transfer_syntax_uid: str, charact
     encoding, deflated = _encoding_of(transfer_syntax_uid)
     character_sets, _ = parse_specific_character_set(None, character_set)
     attributes = dict(attributes)
-    if SPECIFIC_CHARACTER_SET in attributes or _needs_character_set(attributes):
+    if SPECIFIC_CHARACTER_SET in attributes or needs_character_set(attributes):
         attributes[SPECIFIC_CHARACTER_SET] = Attribute("CS", tuple(character_set.split("\\")))
     data = _write(attributes, encoding, character_sets, 0)
     if not deflated:

@@ -109,9 +109,11 @@ def _name(number: int, text: str) -> str:
 
 
 def _group(key: str, group: str) -> str:
-    components = zip(NAME_COMPONENTS, group.translate(_ESCAPES).split("^", 4), strict=False)
-    written = "".join(f"<{name}>{component}</{name}>" for name, component in components if component)
-    return f"<{key}>{written}</{key}>" if written else ""
+    components = group.translate(_ESCAPES).split("^", 4)
+    last = len(components) - 1  # written even if empty: it says how many there are
+    named = enumerate(zip(NAME_COMPONENTS, components, strict=False))
+    written = "".join(f"<{name}>{text}</{name}>" for place, (name, text) in named if text or place == last)
+    return f"<{key}>{written}</{key}>"
 
 
 def _attributes(attributes: AttributeSet, depth: int) -> str:
