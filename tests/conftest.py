@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -32,6 +33,16 @@ class Peer:
         return path
 
 
+class NpmPeer(Peer):
+    """A package of tests/interop/npm, which tools/peers installs there."""
+
+    folder = Path(__file__).parent / "interop" / "npm"
+
+    @property
+    def present(self) -> bool:
+        return super().present and (self.folder / "node_modules" / self.name / "package.json").exists()
+
+
 DCMTK_TOOLS = (
     *("echoscu", "storescu", "storescp", "findscu", "movescu", "getscu", "dcmqrscp"),
     *("dcmdump", "dcmconv", "dcmftest", "img2dcm"),
@@ -42,6 +53,7 @@ PEERS = {
         Peer("dcmtk", "dcmtk", DCMTK_TOOLS),
         Peer("orthanc", "orthanc", ("Orthanc",)),
         Peer("gdcm", "libgdcm-tools", ("gdcmscu", "gdcmconv")),
+        NpmPeer("oidc-provider", "npm", ("node",)),
     )
 }
 
@@ -85,7 +97,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for test, names in left_out:
         terminalreporter.write_line(f"{test}  (needs {names})")
     packages = sorted({PEERS[name].package for _, names in left_out for name in names.split()})
-    terminalreporter.write_line(f"To run them, on Debian and Ubuntu: sudo apt-get install {' '.join(packages)}")
+    install = f"sudo apt-get install {' '.join(packages)}; tools/peers"
+    terminalreporter.write_line(f"To run them, on Debian and Ubuntu: {install}")
 
 
 @pytest.fixture(scope="session")
