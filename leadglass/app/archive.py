@@ -28,6 +28,7 @@ from leadglass.services.devices import DeviceRegister
 from leadglass.services.find import Find
 from leadglass.services.ingest import Ingest
 from leadglass.services.maintenance import Maintenance
+from leadglass.services.metadata import Metadata
 from leadglass.services.openid import OpenId
 from leadglass.services.programs import Programs
 from leadglass.services.recovery import Recovery
@@ -60,6 +61,7 @@ class Archive:
     ingest: Ingest
     find: Find
     retrieve: Retrieve
+    metadata: Metadata
     trash: Trash
     recovery: Recovery
     maintenance: Maintenance
@@ -139,6 +141,14 @@ def open_archive(home: Home, config: Config, keys: KeySet, *, budget: BufferBudg
                 decoder=decoder,
                 threads=reading,
                 decoding=decoding,
+            ),
+            Metadata(
+                gate,
+                vault=vault,
+                derived=vault.derived,
+                catalog=catalog,
+                accesses=accesses,
+                threads=reading,
             ),
             trash,
             Recovery(gate, vault, catalog, state, journal),

@@ -12,6 +12,7 @@ def doorway_of(archive: Archive) -> WebDoorway:
         programs=archive.programs,
         find=archive.find,
         retrieve=archive.retrieve,
+        metadata=archive.metadata,
         ingest=archive.ingest,
         trash=archive.trash,
     )

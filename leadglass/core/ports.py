@@ -24,6 +24,7 @@ from leadglass.core.records import (
     RecordTrailer,
     ReplayMark,
     RingFinding,
+    SeriesState,
     StoredInstance,
 )
 from leadglass.core.tokens import ApiToken, Grant
@@ -183,6 +184,20 @@ class Vault(Protocol):
         ...
 
 
+class Derived(Protocol):
+    """What was made of a study's images and can be made again, encrypted with the study's key.
+
+    `key_id` is that of one of the study's records, `stamp` tells the state of the study that it was made of."""
+
+    def get(self, key_id: bytes, kind: str, name: str, stamp: str) -> bytes | None:
+        """What was put under the same words; None if nothing was, or under another stamp, or it is damaged."""
+        ...
+
+    def put(self, key_id: bytes, kind: str, name: str, stamp: str, content: bytes) -> None:
+        """Keep `content` if there is room. Never fails: what is not kept is made again."""
+        ...
+
+
 # --- index -----------------------------------------------------------------------------------------------------
 
 
@@ -224,6 +239,11 @@ class Catalog(Protocol):
 
     def select(self, selection: Selection) -> list[StoredInstance]:
         """The served instances of a selection within its reach, in order of study, series, instance number."""
+        ...
+
+    def series_states(self, selection: Selection) -> list[SeriesState]:
+        """The series that hold what `select` would give, in its order; the whole series each, whatever is named of it.
+        `selection` is of a level above IMAGE."""
         ...
 
     def studies_of(self, selection: Selection) -> list[str]:

@@ -78,6 +78,18 @@ class StoredInstance:
 
 
 @dataclass(frozen=True, slots=True)
+class SeriesState:
+    """A series as it is now. `stamp` changes whenever another instance, or another version of one, is served;
+    `key_id` is that of one of its records."""
+
+    study_uid: str
+    series_uid: str
+    key_id: bytes
+    instances: int
+    stamp: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReplayMark:
     """Everything of `segment` before `offset` is in the catalog. `sealed` segments are never looked at again."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.ports import AddOutcome
 from leadglass.core.query import FindPage, Query, Selection, never
-from leadglass.core.records import InstanceEntry, ReplayMark, StoredInstance
+from leadglass.core.records import InstanceEntry, ReplayMark, SeriesState, StoredInstance
 from leadglass.index.catalog_reader import CatalogReader
 from leadglass.index.catalog_schema import CATALOG, DERIVED_TABLES
 from leadglass.index.catalog_writer import CatalogWriter
@@ -55,6 +55,10 @@ class SqliteCatalog:
     def select(self, selection: Selection) -> list[StoredInstance]:
         """The served instances of a selection, in order of study, series, instance number."""
         return self._reader.select(selection)
+
+    def series_states(self, selection: Selection) -> list[SeriesState]:
+        """The series of a selection, and how they are now."""
+        return self._reader.series_states(selection)
 
     def studies_of(self, selection: Selection) -> list[str]:
         """Study Instance UIDs that a selection touches, trashed ones too."""

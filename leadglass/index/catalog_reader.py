@@ -8,7 +8,7 @@ from typing import Any
 
 from leadglass.core.identity import InstanceIdentity, PatientKey
 from leadglass.core.query import Level, Selection
-from leadglass.core.records import Location, ReplayMark, StoredInstance
+from leadglass.core.records import Location, ReplayMark, SeriesState, StoredInstance
 from leadglass.index.catalog_schema import SERIES_SHIFT
 from leadglass.index.sqlite_engine import Row, SqlCipherEngine
 from leadglass.index.text import storable
@@ -17,6 +17,11 @@ from leadglass.index.within import Within
 
 _STORED = """SELECT c.text, i.uid, s.study_uid, e.series_uid, p.issuer, p.patient_id, x.text, g.name, i.offset,
     i.length, i.key_id, i.digest, i.version"""
+# What changes when other instances, or other versions, are served: UID keys are keyed hashes; 44 bits of each can be
+# added up for every instance a series can hold.
+_STATE = (
+    "SELECT s.study_uid, e.series_uid, min(i.key_id), count(*), sum(i.uid_key >> 20), sum(i.version), sum(i.length)"
+)
 _SMALL = "JOIN terms c ON c.id = i.class JOIN terms x ON x.id = i.syntax JOIN segments g ON g.id = i.segment"
 _FROM_INSTANCE = f"""FROM instances i JOIN series e ON e.id = (i.id >> {SERIES_SHIFT})
     JOIN studies s ON s.id = e.study JOIN patients p ON p.id = s.patient {_SMALL}"""
@@ -85,6 +90,19 @@ class CatalogReader:
             f"{_STORED} {tables} WHERE i.served AND NOT s.trashed AND {within.study('s')} AND {where} ORDER BY {order}"
         )
         return [_stored(row) for row in self._engine.read(sql, values | within.parameters)]
+
+    def series_states(self, selection: Selection) -> list[SeriesState]:
+        """The series that hold what `select` would give, in its order, and how they are now."""
+        where, values = self._where(selection)
+        if not where:
+            return []
+        within = Within(selection.reach)
+        sql = (
+            f"{_STATE} {_FROM_SERIES} WHERE i.served AND NOT s.trashed AND {within.study('s')} AND {where} "
+            "GROUP BY e.id ORDER BY s.id, e.number IS NULL, e.number, e.id"
+        )
+        rows = self._engine.read(sql, values | within.parameters)
+        return [SeriesState(row[0], row[1], row[2], row[3], ".".join(map(str, row[3:]))) for row in rows]
 
     def studies_of(self, selection: Selection) -> list[str]:
         """Study Instance UIDs that a selection touches and its reach holds whole, trashed ones too, as they arrived."""

@@ -13,6 +13,7 @@ from leadglass.core.records import CheckedRecord, Damage, Location, ReplayMark, 
 from leadglass.keys.derive import hkdf
 from leadglass.vault.appender import Appender
 from leadglass.vault.buffer_pool import BufferPool
+from leadglass.vault.derived import DerivedFiles
 from leadglass.vault.disk import Disk, failing_as
 from leadglass.vault.key_ring import KeyRing
 from leadglass.vault.own_segment import OwnSegment
@@ -53,6 +54,8 @@ class SegmentVault:
         self._ring = KeyRing(root, archive_id, ring_key, self._disk, may_create=may_create)
         self._buffers = BufferPool()
         self._appender = Appender(self._directory, segment_size)
+        name_key = hkdf(ring_key, archive_id, b"leadglass derived names v1")
+        self.derived = DerivedFiles(root / "derived", name_key, self._ring.by_id, self._disk)
 
     def known_key(self, scope: KeyScope) -> StudyKey | None:
         """The study key of `scope` if it is in memory. Never blocks."""

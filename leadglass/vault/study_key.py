@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from leadglass.keys.derive import hkdf
 from leadglass.vault.record_format import RecordCipher
 
 
 class OpenStudyKey:
-    """core.ports.StudyKey. Its bytes leave it only as record ciphers."""
+    """core.ports.StudyKey. Its bytes leave it only as record ciphers and as keys derived from it."""
 
     __slots__ = ("_archive_id", "_key", "key_id")
 
@@ -18,6 +19,10 @@ class OpenStudyKey:
     def cipher(self, salt: bytes) -> RecordCipher:
         """The cipher of the one record that has this salt."""
         return RecordCipher(self._key, self._archive_id, self.key_id, salt)
+
+    def derive(self, salt: bytes, purpose: bytes) -> bytes:
+        """A key of the study's for something else than records: `purpose` tells what."""
+        return hkdf(self._key, salt, purpose + self._archive_id)
 
     def __repr__(self) -> str:
         return f"OpenStudyKey({self.key_id.hex()})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import imagecodecs
@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 DICOM_JSON: Final = "application/dicom+json"
+DICOM_XML: Final = "application/dicom+xml"
 NO_CACHE: Final = "no-cache"  # may be kept, and is asked for again with its ETag
 _WORTH: Final = 1024  # bytes; what is shorter fits a packet anyway
 _AT_ONCE: Final = 128 * 1024  # bytes that are compressed on the loop; more go to a thread
@@ -62,6 +63,16 @@ async def document(
         body = await run_in_threadpool(encode, body) if len(body) > _AT_ONCE else encode(body)
         fixed["content-encoding"] = encoding
     return Response(body, 200, fixed, media_type)
+
+
+async def multipart_document(
+    request: Request, parts: Sequence[bytes], part_type: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Documents as the parts of a multipart/related (PS3.18 8.6.1.2); the same ones have the same ETag."""
+    boundary = blake3(b"".join(parts)).hexdigest(length=16)
+    head = f"--{boundary}\r\nContent-Type: {part_type}\r\n\r\n".encode()
+    body = b"".join(head + part + b"\r\n" for part in parts) + f"--{boundary}--\r\n".encode()
+    return await document(request, body, f'multipart/related; type="{part_type}"; boundary={boundary}', headers)
 
 
 def unchanged(request: Request, tag: str) -> bool:

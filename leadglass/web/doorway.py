@@ -10,6 +10,7 @@ from starlette.requests import Request
 from leadglass.core.principal import Principal
 from leadglass.services.find import Find
 from leadglass.services.ingest import Ingest
+from leadglass.services.metadata import Metadata
 from leadglass.services.retrieve import Retrieve
 from leadglass.services.trash import Trash
 
@@ -33,6 +34,7 @@ class WebDoorway:
     programs: Authenticator
     find: Find
     retrieve: Retrieve
+    metadata: Metadata
     ingest: Ingest
     trash: Trash
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
-from blake3 import blake3
 from starlette.responses import Response
 
 from leadglass.core.attributes import Attribute, AttributeSet
@@ -14,13 +12,12 @@ from leadglass.core.query import Level
 from leadglass.dicom.dictionary import tag_of
 from leadglass.dicom.json_model import attributes_json
 from leadglass.dicom.xml_model import attributes_xml
-from leadglass.web.answers import DICOM_JSON, document
+from leadglass.web.answers import DICOM_JSON, DICOM_XML, document, multipart_document
 from leadglass.web.doorway import Call
 from leadglass.web.negotiation import accepted, first_offered
 from leadglass.web.search_request import search_request
 from leadglass.web.urls import BASE
 
-DICOM_XML: Final = "application/dicom+xml"
 _OFFERS: Final = (DICOM_JSON, "application/json", f"multipart/related;{DICOM_XML}")
 _RETRIEVE_URL: Final = tag_of("RetrieveURL")
 _STUDY, _SERIES, _SOP = (tag_of(name) for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"))
@@ -57,10 +54,7 @@ async def _search(call: Call, level: Level) -> Response:
     if offer in (DICOM_JSON, "application/json"):
         body = b"[" + b",".join(map(attributes_json, found)) + b"]"
         return await document(request, body, offer, headers)
-    parts = [attributes_xml(match) for match in found]
-    boundary = blake3(b"".join(parts)).hexdigest(length=16)  # the same answer has the same ETag
-    body = _multipart(parts, boundary)
-    return await document(request, body, f'multipart/related; type="{DICOM_XML}"; boundary={boundary}', headers)
+    return await multipart_document(request, [attributes_xml(match) for match in found], DICOM_XML, headers)
 
 
 def _with_url(match: AttributeSet, base: str) -> AttributeSet:
@@ -72,8 +66,3 @@ def _with_url(match: AttributeSet, base: str) -> AttributeSet:
             break
         url += f"/{name}/{values[0]!s}"
     return dict(sorted({**match, _RETRIEVE_URL: Attribute("UR", (url,))}.items()))
-
-
-def _multipart(parts: Sequence[bytes], boundary: str) -> bytes:
-    head = f"--{boundary}\r\nContent-Type: {DICOM_XML}\r\n\r\n".encode()
-    return b"".join(head + part + b"\r\n" for part in parts) + f"--{boundary}--\r\n".encode()

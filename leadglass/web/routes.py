@@ -12,9 +12,9 @@ from typing import Final, TypeAlias
 from starlette.responses import Response
 
 from leadglass.core.principal import Right
-from leadglass.web import qido
+from leadglass.web import metadata, qido
 from leadglass.web.doorway import Call
-from leadglass.web.urls import BASE, SERIES, STUDY
+from leadglass.web.urls import BASE, INSTANCE, SERIES, STUDY
 
 Handler: TypeAlias = Callable[[Call], Awaitable[Response]]
 
@@ -36,6 +36,9 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", STUDY + "/series", Right.FIND, qido.search_series),
     Route("GET", STUDY + "/instances", Right.FIND, qido.search_instances),
     Route("GET", SERIES + "/instances", Right.FIND, qido.search_instances),
+    Route("GET", STUDY + "/metadata", Right.RETRIEVE, metadata.study_metadata),
+    Route("GET", SERIES + "/metadata", Right.RETRIEVE, metadata.series_metadata),
+    Route("GET", INSTANCE + "/metadata", Right.RETRIEVE, metadata.instance_metadata),
 )
 
 # Open to everybody who reaches the listener: they say nothing about content.

@@ -64,6 +64,7 @@ EXEMPT_FUNCTIONS = {
     "convert.transcoded": "pure: re-encodes bytes",
     "identify.identity_of": "pure: identifiers out of a scan",
     "identify.key_scope_of": "pure: identifiers out of a scan",
+    "metadata.version_of": "pure: the version of an instance as URLs carry it",
     "recovery.entry_of": "a part of Recovery",
     "recovery.scan_header": "a part of Recovery",
 }
@@ -202,6 +203,9 @@ async def called(archive: Archive, kind: type, method: str, who: Principal = SYS
         "DeviceRegister.enable": lambda: archive.devices.enable(who, "ct", enabled=False),
         "DeviceRegister.remove": lambda: archive.devices.remove(who, "ct"),
         "Find.find": lambda: archive.find.find(who, Query(Level.STUDY, {})),
+        "Metadata.series": lambda: archive.metadata.series(who, whole_study(1), ""),
+        "Metadata.instances": lambda: archive.metadata.instances(who, whole_study(1), ""),
+        "Metadata.xml": lambda: archive.metadata.xml(who, whole_study(1), ""),
         "Maintenance.statistics": lambda: archive.maintenance.statistics(who),
         "Maintenance.conflicts": lambda: archive.maintenance.conflicts(who),
         "Maintenance.check": lambda: archive.maintenance.check(who),
@@ -240,7 +244,7 @@ READS = {Right.FIND, Right.RETRIEVE, Right.DELETE}
 LIMITED = Principal(
     PrincipalKind.PROGRAM, "limited", frozenset(Right), reach=Reach(studies=frozenset({study_uid(1), study_uid(2)}))
 )
-NARROWED = ("find", "select", "studies_of")  # of the catalog: they take a Query or a Selection
+NARROWED = ("find", "select", "series_states", "studies_of")  # of the catalog: they take a Query or a Selection
 UNNARROWED = ("lookup", "is_trashed", "versions", "conflicts", "instances", "statistics")
 READING = [case for case in METHODS if getattr(*case.values).declared.right in READS]
 # Use cases of those rights that ask the catalog nothing.

@@ -53,7 +53,7 @@ ROUTES = (
 
 
 def client(ready: bool = True) -> httpx.AsyncClient:
-    doorway = WebDoorway(OnePassword(), *[None] * 4)  # type: ignore[arg-type]  # these routes use no service
+    doorway = WebDoorway(OnePassword(), *[None] * (len(WebDoorway.__slots__) - 1))  # type: ignore[arg-type]  # these routes use no service
     door = WebDoor(doorway, RULES, lambda: ready, ROUTES)
     return httpx.AsyncClient(transport=httpx.ASGITransport(door), base_url="http://localhost")
 
