@@ -86,7 +86,7 @@ class InstanceLayout:
         return description
 
     def to_bytes(self) -> bytes:
-        """The layout in 180 bytes."""
+        """The layout in 159 bytes (docs/formats/layout.md)."""
         texts = (self.transfer_syntax_uid.encode(), self.photometric_interpretation.encode())
         flat = [part for value in astuple(self)[2:] for part in (value if isinstance(value, tuple) else (value,))]
         flat[2] = self.vr.encode()

@@ -9,8 +9,10 @@ from base64 import b64decode
 import pydicom
 import pytest
 from collection import collection
+from collection import specimen as specimen_of
 from pydicom.dataset import Dataset
 
+from leadglass.app.samples import write_samples
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.dicom.bulk import find_bulk
 from leadglass.dicom.dictionary import AMBIGUOUS_TAGS
@@ -209,3 +211,14 @@ def test_refused_files_raise_our_error():
             with pytest.raises(LeadglassError) as caught:
                 json_maker().make(reader(data), uid, PREFIX, length=len(data))
             assert caught.value.code is ErrorCode.UNPARSABLE
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.slow
+def test_samples_are_the_same_as_in_pydicom(tmp_path):
+    write_samples(tmp_path)
+    paths = sorted(tmp_path.rglob("*.dcm"))
+    assert len(paths) > 400
+    for path in paths:
+        found = specimen_of(path)
+        assert not [d for d in differences(ours(found), theirs(found)) if not accepted(*d)], path.name
