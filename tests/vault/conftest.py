@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from blake3 import blake3
+from media import LosesUnsynced
 
 from leadglass.core.identity import InstanceIdentity, KeyScope, PatientKey
 from leadglass.core.limits import MIB
 from leadglass.core.ports import SealedRecord
 from leadglass.core.records import Damage, Location, RecordTrailer
-from leadglass.vault.disk import Buffer, Disk
+from leadglass.vault.disk import Disk
 from leadglass.vault.store import SegmentVault
 
 
@@ -124,64 +124,6 @@ class FaultyDisk(Disk):
 @pytest.fixture
 def faulty_disk() -> FaultyDisk:
     return FaultyDisk()
-
-
-class LosesUnsynced(Disk):
-    """Remembers what each file held at its last sync and which names were durable; `power_cut` brings that back."""
-
-    def __init__(self) -> None:
-        self._paths: dict[int, Path] = {}
-        self._content: dict[int, bytes] = {}  # durable content by inode
-        self._names: dict[Path, int] = {}  # durable names
-        self._keep: dict[int, int] = {}  # an open descriptor per inode, so that numbers are not used again
-        self._lock = threading.Lock()  # segments are made ahead in a thread of their own
-
-    def create(self, path: Path) -> int:
-        return self._seen(super().create(path), path)
-
-    def open(self, path: Path, *, write: bool = False) -> int:
-        return self._seen(super().open(path, write=write), path)
-
-    def open_or_create(self, path: Path) -> int:
-        return self._seen(super().open_or_create(path), path)
-
-    def write(self, descriptor: int, buffers: Sequence[Buffer], offset: int) -> int:
-        return super().write(descriptor, buffers, offset)
-
-    def fill(self, descriptor: int, length: int) -> None:
-        super().fill(descriptor, length)
-        self._remember(descriptor)
-
-    def sync(self, descriptor: int) -> None:
-        super().sync(descriptor)
-        self._remember(descriptor)
-
-    def sync_directory(self, path: Path) -> None:
-        super().sync_directory(path)
-        with self._lock:
-            others = {name: inode for name, inode in self._names.items() if name.parent != path}
-            present = {item: item.stat().st_ino for item in path.iterdir() if item.is_file()}
-            self._names = others | present
-
-    def power_cut(self, root: Path) -> None:
-        """What was not synced is gone: contents, and names in directories that were not synced."""
-        for item in [item for item in root.rglob("*") if item.is_file()]:
-            item.unlink()
-        for path, inode in self._names.items():
-            path.write_bytes(self._content.get(inode, b""))
-        for descriptor in self._keep.values():
-            os.close(descriptor)
-        self._keep = {}
-
-    def _seen(self, descriptor: int, path: Path) -> int:
-        inode = os.fstat(descriptor).st_ino
-        if inode not in self._keep:
-            self._keep[inode] = os.open(path, os.O_RDONLY)
-        return descriptor
-
-    def _remember(self, descriptor: int) -> None:
-        info = os.fstat(descriptor)
-        self._content[info.st_ino] = os.pread(descriptor, info.st_size, 0)
 
 
 @pytest.fixture
