@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from leadglass.core.device import Device
 from leadglass.core.events import JournalEvent
@@ -144,7 +144,8 @@ class Vault(Protocol):
         ...
 
     def append(self, records: Sequence[SealedRecord]) -> list[Location]:
-        """Write records, in order, to this process's segment (spilled ones are in place already). Not yet durable.
+        """Write records, in order, to this process's segment (spilled ones are in place already). Not yet durable,
+        but on the way: what the caller does before `sync`, it does while the medium works.
         On a failed write the segment is given up and LeadglassError OUT_OF_RESOURCES is raised: none of `records`
         counts. Called from one thread only."""
         ...
@@ -209,11 +210,27 @@ class AddOutcome(Enum):
     KNOWN = "known"  # this location, or another with the same bytes in the same syntax, is in the catalog already
 
 
+class Added(NamedTuple):
+    """What `Catalog.add` says of an entry: the outcome, and whether its study lies in the trash."""
+
+    outcome: AddOutcome
+    in_trash: bool = False
+
+
 class Catalog(Protocol):
     """What is known of the stored instances; derived, rebuilt by `reindex`."""
 
-    def add(self, entries: Sequence[InstanceEntry], marks: Sequence[ReplayMark]) -> list[AddOutcome]:
-        """Add entries and replay marks in one transaction. One thread only. OUT_OF_RESOURCES if it cannot."""
+    def add(
+        self,
+        entries: Sequence[InstanceEntry],
+        marks: Sequence[ReplayMark],
+        settle: Callable[[], Sequence[ReplayMark]] | None = None,
+    ) -> list[Added]:
+        """Add entries and replay marks in one transaction. One thread only. OUT_OF_RESOURCES if it cannot.
+
+        `settle` is called once the rows stand in the transaction and gives further marks; only after it returned is
+        there a commit. If it raises, nothing counts and its error goes on.
+        """
         ...
 
     def lookup(self, sop_instance_uid: str) -> StoredInstance | None:

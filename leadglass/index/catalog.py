@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from leadglass.core.errors import ErrorCode, LeadglassError
-from leadglass.core.ports import AddOutcome
+from leadglass.core.ports import Added
 from leadglass.core.query import FindPage, Query, Selection, never
 from leadglass.core.records import InstanceEntry, ReplayMark, SeriesState, StoredInstance
 from leadglass.index.catalog_reader import CatalogReader
@@ -32,9 +32,14 @@ class SqliteCatalog:
         self._reader = CatalogReader(self._engine, salt)
         self._finder = Finder(self._engine, salt)
 
-    def add(self, entries: Sequence[InstanceEntry], marks: Sequence[ReplayMark]) -> list[AddOutcome]:
+    def add(
+        self,
+        entries: Sequence[InstanceEntry],
+        marks: Sequence[ReplayMark],
+        settle: Callable[[], Sequence[ReplayMark]] | None = None,
+    ) -> list[Added]:
         """Add entries and replay marks in one transaction."""
-        return self._writer.add(entries, marks)
+        return self._writer.add(entries, marks, settle)
 
     def lookup(self, sop_instance_uid: str) -> StoredInstance | None:
         """The served version of an instance, in the trash or not."""

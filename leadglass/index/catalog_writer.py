@@ -7,13 +7,13 @@ forgotten, because it may tell of rows that were rolled back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import sqlcipher3.dbapi2 as sqlite  # type: ignore[import-untyped]  # has no stubs
 
 from leadglass.core.errors import ErrorCode, LeadglassError
-from leadglass.core.ports import AddOutcome
+from leadglass.core.ports import Added, AddOutcome
 from leadglass.core.records import InstanceEntry, ReplayMark
 from leadglass.dicom.dictionary import tag_of
 from leadglass.dicom.names import name_groups, name_words, normalise_text
@@ -85,7 +85,12 @@ class CatalogWriter:
         self._segments: dict[str, int] = {}
         self._terms: dict[str, int] = {}
 
-    def add(self, entries: Sequence[InstanceEntry], marks: Sequence[ReplayMark]) -> list[AddOutcome]:
+    def add(
+        self,
+        entries: Sequence[InstanceEntry],
+        marks: Sequence[ReplayMark],
+        settle: Callable[[], Sequence[ReplayMark]] | None = None,
+    ) -> list[Added]:
         """Add all in one transaction (core.ports.Catalog.add)."""
         engine = self._engine
         try:
@@ -93,7 +98,8 @@ class CatalogWriter:
             try:
                 tallies: dict[int, _Tally] = {}
                 outcomes = [self._add(entry, tallies) for entry in entries]
-                for mark in marks:
+                added = self._with_trash(entries, outcomes)
+                for mark in (*marks, *settle()) if settle is not None else marks:
                     tally = tallies.setdefault(self._segment(mark.segment), _Tally())
                     tally.mark = max(tally.mark or 0, mark.offset)
                     tally.sealed = tally.sealed or mark.sealed
@@ -108,7 +114,19 @@ class CatalogWriter:
         except BaseException:
             self.forget()
             raise
-        return outcomes
+        return added
+
+    def _with_trash(self, entries: Sequence[InstanceEntry], outcomes: list[AddOutcome]) -> list[Added]:
+        """The outcomes, and which of the entries belong to a study in the trash. Asked inside the transaction: whoever
+        trashes the study later trashes these instances with it."""
+        if not self._execute("SELECT EXISTS (SELECT 1 FROM trashed)").fetchone()[0]:
+            return [Added(outcome) for outcome in outcomes]
+        studies = [storable(entry.trailer.identity.study_uid) for entry in entries]
+        trashed = {study for study in set(studies) if self._is_trashed(study)}
+        return [Added(outcome, study in trashed) for outcome, study in zip(outcomes, studies, strict=True)]
+
+    def _is_trashed(self, study_uid: str) -> bool:
+        return self._execute("SELECT 1 FROM trashed WHERE study_uid = ?", (study_uid,)).fetchone() is not None
 
     def _add(self, entry: InstanceEntry, tallies: dict[int, _Tally]) -> AddOutcome:
         trailer, location = entry.trailer, entry.location
@@ -287,7 +305,7 @@ class CatalogWriter:
             "accession": storable(entity.text(_ACCESSION_NUMBER)) or None,
             "attributes": self._pack(entry, blobs.STUDY),
         }
-        trashed = self._execute("SELECT 1 FROM trashed WHERE study_uid = ?", (study_uid,)).fetchone() is not None
+        trashed = self._is_trashed(study_uid)
         unique = {"study_uid": study_uid, "patient": patient}
         before = self._find("studies", unique)
         pk, _seen = self._upsert("studies", unique, fields, {"trashed": trashed}, visible)

@@ -1,8 +1,10 @@
 """The order of a store, steps 3 to 5: batch written, synced once for all that wait, catalogued, then told.
 
-One thread does this for all associations. Whoever waits is resolved only after the catalog's transaction; a failure of
-the vault fails everybody in the batch, and the next batch goes to a new segment (the vault sees to that). Records that
-are durable but could not be catalogued are owed to the catalog and go first next time, so that no mark passes them.
+One thread does this for all associations. The catalog's rows are put into their transaction while the medium works on
+the batch; the sync is waited for inside, before the commit, so no row counts that is not durable. Whoever waits is
+resolved only after the commit. A failure of the vault fails everybody in the batch, and the next batch goes to a new
+segment (the vault sees to that). Records that are durable but could not be catalogued are owed to the catalog and go
+first next time, so that no mark passes them.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from dataclasses import dataclass, field
 from leadglass.core import crashpoints
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.limits import MIB
-from leadglass.core.ports import AddOutcome, Catalog, SealedRecord, Vault
+from leadglass.core.ports import Added, Catalog, SealedRecord, Vault
 from leadglass.core.records import InstanceEntry, Location, ReplayMark
 
 MAX_BATCH = 128  # records that share one sync
@@ -28,14 +30,14 @@ MAX_OWED = 10_000  # durable records that the catalog could not take; beyond it 
 class _Pending:
     record: SealedRecord
     entry_at: Callable[[Location], InstanceEntry]
-    future: asyncio.Future[AddOutcome]
+    future: asyncio.Future[Added]
     loop: asyncio.AbstractEventLoop
 
 
 @dataclass(slots=True)
 class _Result:
     pending: _Pending
-    outcome: AddOutcome | None = None
+    added: Added | None = None
     error: LeadglassError | None = None
 
 
@@ -43,6 +45,31 @@ class _Result:
 class _Owed:
     entries: list[InstanceEntry] = field(default_factory=list)
     marks: list[ReplayMark] = field(default_factory=list)
+
+
+class _Sync:
+    """The sync of one batch, made once, whether the catalog comes to ask for it or fails before."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+        self._error: BaseException | None = None
+        self._marks: list[ReplayMark] | None = None
+
+    def settle(self) -> list[ReplayMark]:
+        """Make the batch durable; its marks."""
+        try:
+            self._marks = self._vault.sync()
+        except BaseException as error:
+            self._error = error
+            raise
+        crashpoints.reached("store.before-catalog")
+        return self._marks
+
+    def marks_after_all(self) -> list[ReplayMark]:
+        """The marks, after a failure: what is written is made durable if it was not tried yet."""
+        if self._error is not None:
+            raise self._error
+        return self.settle() if self._marks is None else self._marks
 
 
 class GroupCommit:
@@ -56,10 +83,10 @@ class GroupCommit:
         self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
         self._thread.start()
 
-    def submit(self, record: SealedRecord, entry_at: Callable[[Location], InstanceEntry]) -> asyncio.Future[AddOutcome]:
+    def submit(self, record: SealedRecord, entry_at: Callable[[Location], InstanceEntry]) -> asyncio.Future[Added]:
         """Have `record` stored; the future resolves after the catalog's transaction or with a LeadglassError."""
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[AddOutcome] = loop.create_future()
+        future: asyncio.Future[Added] = loop.create_future()
         self._queue.put(_Pending(record, entry_at, future, loop))
         return future
 
@@ -99,23 +126,22 @@ class GroupCommit:
             return [_Result(item, error=fault) for item in batch]
 
     def _commit_or_raise(self, batch: list[_Pending]) -> list[_Result]:
-        if len(self._owed.entries) > MAX_OWED:
-            self._pay([], [])
-        locations = self._vault.append([item.record for item in batch])
-        marks = self._vault.sync()
-        entries = [item.entry_at(location) for item, location in zip(batch, locations, strict=True)]
-        crashpoints.reached("store.before-catalog")
-        outcomes = self._pay(entries, marks)
-        crashpoints.reached("store.catalogued")
-        return [_Result(item, outcome=outcome) for item, outcome in zip(batch, outcomes, strict=True)]
-
-    def _pay(self, entries: list[InstanceEntry], marks: list[ReplayMark]) -> list[AddOutcome]:
         owed = self._owed
-        owed.entries.extend(entries)
-        owed.marks.extend(marks)
-        outcomes = self._catalog.add(owed.entries, owed.marks)
+        if len(owed.entries) > MAX_OWED:
+            self._catalog.add(owed.entries, owed.marks)
+            owed = self._owed = _Owed()
+        locations = self._vault.append([item.record for item in batch])
+        entries = [item.entry_at(location) for item, location in zip(batch, locations, strict=True)]
+        sync = _Sync(self._vault)
+        try:
+            added = self._catalog.add([*owed.entries, *entries], owed.marks, sync.settle)
+        except BaseException:
+            owed.marks.extend(sync.marks_after_all())  # raises if the batch is not durable: then nothing is owed for it
+            owed.entries.extend(entries)
+            raise
+        crashpoints.reached("store.catalogued")
         self._owed = _Owed()
-        return outcomes[len(outcomes) - len(entries) :]
+        return [_Result(item, added=one) for item, one in zip(batch, added[len(owed.entries) :], strict=True)]
 
     @staticmethod
     def _tell(results: list[_Result]) -> None:
@@ -135,5 +161,5 @@ def _resolve(results: list[_Result]) -> None:
             continue
         if result.error is not None:
             future.set_exception(result.error)
-        elif result.outcome is not None:
-            future.set_result(result.outcome)
+        elif result.added is not None:
+            future.set_result(result.added)

@@ -282,8 +282,11 @@ class Reception:
         def entry_at(location: Location) -> InstanceEntry:
             return InstanceEntry(trailer, location, key_id, scan.values)
 
-        outcome = await self._tools.commit.submit(sealed, entry_at)
-        await self._out_of_trash(identity if self._existing is None else self._existing.identity)
+        outcome, in_trash = await self._tools.commit.submit(sealed, entry_at)
+        if self._existing is not None:
+            await self._out_of_trash(self._existing.identity)
+        elif in_trash:
+            await self._restore(identity)
         warnings = scan.warnings + value_defects(scan, identity.sop_class_uid, announced.assumed_character_set)
         if warnings:
             self._note("tolerated-defects", identity, warnings)
@@ -331,8 +334,11 @@ class Reception:
         """Bring back the study of the served instance if it lies in the trash: what is acknowledged is never hidden."""
         if not self._tools.catalog.is_trashed(served.sop_instance_uid):
             return False
-        await self._in_thread(lambda: self._tools.trash.restore_for_resend(self._principal, served))
+        await self._restore(served)
         return True
+
+    async def _restore(self, served: InstanceIdentity) -> None:
+        await self._in_thread(lambda: self._tools.trash.restore_for_resend(self._principal, served))
 
     def _keep_plain(self, data: bytes | bytearray | memoryview) -> None:
         plain = self._progress.plain

@@ -159,7 +159,9 @@ class Appender:
         return self._current.plan(record)
 
     def _flush(self, segment: _Shared) -> None:
-        self._disk.write(segment.file.descriptor, segment.queue, segment.written)
+        descriptor, start = segment.file.descriptor, segment.written
+        self._disk.write(descriptor, segment.queue, start)
+        self._disk.begin_sync(descriptor, start, segment.planned - start)
         segment.written = segment.planned
         segment.count += segment.waiting
         segment.queue = []

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from leadglass.core.attributes import Attribute
+from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.identity import InstanceIdentity, PatientKey
 from leadglass.core.ports import AddOutcome, Catalog
 from leadglass.core.query import Level, Query, Selection
@@ -79,9 +80,13 @@ def found(catalog, level, keyword, **keys):
     return [match[tag_of(keyword)].values for match in page.matches]
 
 
+def outcomes(catalog, entries, marks=()):
+    return [added.outcome for added in catalog.add(entries, marks)]
+
+
 def test_an_entry_is_found_by_its_uid_where_it_lies(catalog):
     one = entry("1.2.1.1", offset=512)
-    assert catalog.add([one], []) == [AddOutcome.ADDED]
+    assert outcomes(catalog, [one]) == [AddOutcome.ADDED]
     stored = catalog.lookup("1.2.1.1")
     assert stored is not None
     assert stored.identity == one.trailer.identity
@@ -110,16 +115,16 @@ def test_a_segment_without_a_mark_has_none_after_an_add(catalog):
 
 
 def test_the_same_location_again_is_known(catalog):
-    assert catalog.add([entry("1.1"), entry("1.1")], []) == [AddOutcome.ADDED, AddOutcome.KNOWN]
-    assert catalog.add([entry("1.1")], []) == [AddOutcome.KNOWN]
+    assert outcomes(catalog, [entry("1.1"), entry("1.1")]) == [AddOutcome.ADDED, AddOutcome.KNOWN]
+    assert outcomes(catalog, [entry("1.1")]) == [AddOutcome.KNOWN]
     assert catalog.statistics()["instances"] == 1
 
 
 def test_the_same_content_at_another_place_is_known_and_stays_where_it_was(catalog):
     """What was stored, could not be synced or catalogued, and was sent again, lies twice in the vault."""
     first, again = entry("1.1", content="x"), entry("1.1", content="x", segment="b" * 32, offset=512)
-    assert catalog.add([first], []) == [AddOutcome.ADDED]
-    assert catalog.add([again, first], [ReplayMark("b" * 32, 700)]) == [AddOutcome.KNOWN, AddOutcome.KNOWN]
+    assert outcomes(catalog, [first]) == [AddOutcome.ADDED]
+    assert outcomes(catalog, [again, first], [ReplayMark("b" * 32, 700)]) == [AddOutcome.KNOWN, AddOutcome.KNOWN]
     assert [one.location for one in catalog.versions("1.1")] == [first.location]
     assert catalog.conflicts() == []
     assert catalog.statistics()["bytes"] == 100
@@ -129,22 +134,22 @@ def test_the_same_content_at_another_place_is_known_and_stays_where_it_was(catal
 def test_the_same_content_as_an_unserved_version_is_known(catalog):
     one, other = entry("1.1", content="x"), entry("1.1", content="y", offset=512)
     catalog.add([one, other], [])
-    assert catalog.add([entry("1.1", content="y", offset=1024)], []) == [AddOutcome.KNOWN]
+    assert outcomes(catalog, [entry("1.1", content="y", offset=1024)]) == [AddOutcome.KNOWN]
     assert len(catalog.versions("1.1")) == 2
 
 
 def test_the_same_bytes_in_another_transfer_syntax_are_a_version(catalog):
     """What bytes mean depends on their transfer syntax."""
     same = {"content": "x", "offset": 512}
-    assert catalog.add([entry("1.1", content="x"), entry("1.1", syntax=IMPLICIT, **same)], []) == [
+    assert outcomes(catalog, [entry("1.1", content="x"), entry("1.1", syntax=IMPLICIT, **same)]) == [
         AddOutcome.ADDED,
         AddOutcome.VERSION,
     ]
 
 
 def test_b6_another_content_of_one_uid_is_a_version_that_is_not_served(catalog):
-    outcomes = catalog.add([entry("1.1"), entry("1.1", offset=500), entry("1.1", offset=900)], [])
-    assert outcomes == [AddOutcome.ADDED, AddOutcome.VERSION, AddOutcome.VERSION]
+    added = outcomes(catalog, [entry("1.1"), entry("1.1", offset=500), entry("1.1", offset=900)])
+    assert added == [AddOutcome.ADDED, AddOutcome.VERSION, AddOutcome.VERSION]
     assert catalog.lookup("1.1").location.offset == 0
     assert [one.version for one in catalog.versions("1.1")] == [1, 2, 3]
     assert [one["version"] for one in catalog.conflicts()] == [2, 3]
@@ -191,7 +196,7 @@ def test_a_study_known_with_another_patient_is_kept_and_listed(catalog):
 
 
 def test_objects_without_a_patient_are_stored_and_in_no_query(catalog):
-    assert catalog.add([entry("5.5", study="", series="", patient="", kind=PALETTE)], []) == [AddOutcome.ADDED]
+    assert outcomes(catalog, [entry("5.5", study="", series="", patient="", kind=PALETTE)]) == [AddOutcome.ADDED]
     assert catalog.lookup("5.5").identity.sop_class_uid == PALETTE
     for level in Level:
         assert find(catalog, level, "PatientID").matches == []
@@ -216,6 +221,35 @@ def test_the_trash_hides_a_study_and_gives_it_back(catalog):
     assert catalog.set_trashed("1.2", False) == 1
     assert not catalog.is_trashed("1.1")
     assert len(find(catalog, Level.STUDY, "StudyInstanceUID").matches) == 2
+
+
+def test_an_entry_of_a_trashed_study_is_told_to_lie_in_the_trash(catalog):
+    catalog.set_trashed("1.2", True)
+    entries = [entry("1.1"), entry("2.1", study="2", series="2.1"), entry("1.1")]
+    assert [added.in_trash for added in catalog.add(entries, [])] == [True, False, True]
+    catalog.set_trashed("1.2", False)
+    assert [added.in_trash for added in catalog.add([entry("1.3")], [])] == [False]
+
+
+def test_nothing_is_known_before_it_is_settled_and_the_marks_of_the_settling_count(catalog):
+    def settle():
+        assert catalog.lookup("1.1") is None
+        return [ReplayMark("a" * 32, 700)]
+
+    catalog.add([entry("1.1")], [ReplayMark("b" * 32, 300)], settle)
+    assert catalog.lookup("1.1") is not None
+    assert catalog.marks() == {"a" * 32: ReplayMark("a" * 32, 700), "b" * 32: ReplayMark("b" * 32, 300)}
+
+
+def test_nothing_counts_if_the_settling_fails(catalog):
+    def settle():
+        raise LeadglassError(ErrorCode.OUT_OF_RESOURCES, "The disk is broken.")
+
+    with pytest.raises(LeadglassError, match="disk is broken"):
+        catalog.add([entry("1.1")], [ReplayMark("b" * 32, 300)], settle)
+    assert catalog.lookup("1.1") is None
+    assert catalog.marks() == {}
+    assert outcomes(catalog, [entry("1.1")]) == [AddOutcome.ADDED]
 
 
 def test_what_is_hidden_is_told_whether_it_is_known_or_not(catalog):

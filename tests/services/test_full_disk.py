@@ -22,7 +22,7 @@ from leadglass.scp.statuses import STORE, status_of
 from leadglass.vault.disk import Disk
 from leadglass.vault.store import SegmentVault
 
-WRITES = ("create", "open_or_create", "allocate", "fill", "write", "sync", "sync_directory", "rename")
+WRITES = ("create", "open_or_create", "allocate", "fill", "write", "begin_sync", "sync", "sync_directory", "rename")
 
 
 class FailingDisk(Disk):

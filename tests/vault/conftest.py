@@ -103,7 +103,7 @@ class FaultyDisk(Disk):
 
     METHODS = (
         *("create", "open", "open_or_create", "size", "allocate", "fill", "write", "read", "truncate", "sync"),
-        *("sync_directory", "rename", "unlink", "make_directory", "names", "lock"),
+        *("begin_sync", "sync_directory", "rename", "unlink", "make_directory", "names", "lock"),
     )
 
     def __init__(self) -> None:
