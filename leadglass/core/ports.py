@@ -143,6 +143,10 @@ class Vault(Protocol):
         """A writer for a new record under `key`, with a fresh salt. Never blocks."""
         ...
 
+    def prepare(self, key: StudyKey) -> None:
+        """Do ahead, in an idle moment, what the next `begin` with `key` will need. Never blocks."""
+        ...
+
     def append(self, records: Sequence[SealedRecord]) -> list[Location]:
         """Write records, in order, to this process's segment (spilled ones are in place already). Not yet durable,
         but on the way: what the caller does before `sync`, it does while the medium works.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from typing import Final
@@ -21,6 +22,7 @@ _ALIASES: Final = {"UTF-8": UTF_8, "UTF8": UTF_8, "ISO_IR192": UTF_8, "ISO 2022 
 _ESCAPE: Final = re.compile(b"\x1b(?:\\$[()]?.|[()-].)", re.DOTALL)
 _WIDE_RUN: Final = re.compile(b"[\x21-\x7e]+")
 _HIGH_RUN: Final = re.compile(b"[\x80-\xff]+")
+_REMEMBERED_LENGTH: Final = 128
 _LINE_ENDS: Final = b"\t\n\x0c\r"
 
 
@@ -45,6 +47,12 @@ def parse_specific_character_set(raw: bytes | None, assumed: str) -> tuple[tuple
     `raw` is None or empty where the attribute is missing: then `assumed` (a value of the attribute, such as
     "ISO_IR 100") is taken without a warning. Common misspellings are understood.
     """
+    if raw is not None and len(raw) > _REMEMBERED_LENGTH:
+        return _parse(raw, assumed)
+    return _parse_remembered(raw, assumed)
+
+
+def _parse(raw: bytes | None, assumed: str) -> tuple[tuple[str, ...], str | None]:
     text = (raw or b"").decode("ascii", "replace").strip(" \0")
     if not text:
         given, warning = assumed, None
@@ -68,6 +76,10 @@ def parse_specific_character_set(raw: bytes | None, assumed: str) -> tuple[tuple
         if term in STAND_ALONE:
             break
     return tuple(terms), warning
+
+
+# Every object of a device says the same; what is longer than any sane value is not kept.
+_parse_remembered = functools.lru_cache(maxsize=256)(_parse)
 
 
 def _pair(term: str) -> tuple[CodeSet, CodeSet | None]:

@@ -97,7 +97,12 @@ class HeaderScan:
 
 def text_of(scan: HeaderScan, tag: int) -> str:
     """The value of `tag` as ASCII text without padding (UIDs, codes); empty if absent, "?" for what is not ASCII."""
-    value = scan.values.get(tag)
+    return text_in(scan.values, tag)
+
+
+def text_in(values: Mapping[int, HeaderValue], tag: int) -> str:
+    """The same of the values of a scan that still goes on."""
+    value = values.get(tag)
     if value is None:
         return ""
     return value.raw.decode("ascii", "replace").replace("�", "?").strip(" \0")
@@ -166,6 +171,11 @@ class HeaderScanner:
     def identified(self) -> bool:
         """Whether StudyInstanceUID, and with it all that is sorted before it, was seen or passed."""
         return (self._stack[0][3] if self._stack else self._previous) >= STUDY_INSTANCE_UID
+
+    @property
+    def values(self) -> Mapping[int, HeaderValue]:
+        """The catalogued attributes so far; they grow with the next `feed`."""
+        return self._values
 
     @property
     def partial(self) -> HeaderScan:

@@ -34,6 +34,7 @@ _FROM_SEGMENT = f"""FROM segment_series n CROSS JOIN series e ON e.id = n.series
 
 # Every text is a constant of this module with places for values.
 _ONE = f"{_STORED} {_FROM_INSTANCE} WHERE i.uid_key = ? AND i.uid = ? AND i.served"
+_ANY = "SELECT 1 FROM instances WHERE uid_key = ? LIMIT 1"  # by the index alone: nearly always there is none
 _VERSIONS = f"{_STORED} {_FROM_INSTANCE} WHERE i.uid_key = ? AND i.uid = ? ORDER BY i.served DESC, i.version"
 _TRASHED = f"SELECT s.trashed {_FROM_INSTANCE} WHERE i.uid_key = ? AND i.uid = ? AND i.served"
 _OF_SEGMENT = f"{_STORED} {_FROM_SEGMENT} WHERE n.segment = ? ORDER BY i.offset"
@@ -65,7 +66,10 @@ class CatalogReader:
 
     def lookup(self, sop_instance_uid: str) -> StoredInstance | None:
         """The served version, in the trash or not."""
-        row = self._engine.read_one(_ONE, self._named(sop_instance_uid))
+        named = self._named(sop_instance_uid)
+        if not self._engine.read_hot(_ANY, named[:1]):
+            return None
+        row = self._engine.read_one(_ONE, named)
         return None if row is None else _stored(row)
 
     def is_trashed(self, sop_instance_uid: str) -> bool:

@@ -75,6 +75,7 @@ class Connection(asyncio.BufferedProtocol):
         self._handler = handler
         self._socket = sock
         self._timings = timings or Timings()
+        self._shortest = self._timings.shortest
         self._watcher = watcher
         self._association = Association(role, self._loop.time(), self._timings)
         self._assembler = MessageAssembler()
@@ -130,7 +131,8 @@ class Connection(asyncio.BufferedProtocol):
     @idle_timeout.setter
     def idle_timeout(self, seconds: float) -> None:
         self._association.pace.idle_timeout = seconds
-        self._arm()
+        self._shortest = min(self._timings.shortest, seconds)
+        self._arm_anew()
 
     # --- what a handler may do ----------------------------------------------------------------------------------
 
@@ -442,7 +444,12 @@ class Connection(asyncio.BufferedProtocol):
             self._writable = None
 
     def _arm(self) -> None:
-        """Have the timer ring by the next deadline. It is only ever set earlier, so most calls change nothing."""
+        """Have the timer ring by the next deadline. It is only ever set earlier, so most calls change nothing: no
+        deadline that began since can come before one that rings sooner than the shortest of them."""
+        if self._timer is None or self._timer.when() > self._loop.time() + self._shortest:
+            self._arm_anew()
+
+    def _arm_anew(self) -> None:
         due = self._association.get_timer()
         if self._stalled_at is not None:
             due = self._stalled_at if due is None else min(due, self._stalled_at)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.identity import InstanceIdentity, KeyScope, PatientKey
+from leadglass.core.records import HeaderValue
 from leadglass.dicom.charset import decode_text, parse_specific_character_set
-from leadglass.dicom.scan import HeaderScan, text_of
+from leadglass.dicom.scan import HeaderScan, text_in, text_of
 from leadglass.dicom.sop_classes import is_patientless
 from leadglass.dicom.uids import is_valid_uid
 
@@ -56,14 +58,14 @@ def identity_of(scan: HeaderScan, claims: Claims) -> InstanceIdentity:
     sop_instance = _matching(scan, SOP_INSTANCE_UID, claims.sop_instance_uid)
     study = _grouping_uid(scan, STUDY_INSTANCE_UID, sop_class)
     series = _grouping_uid(scan, SERIES_INSTANCE_UID, sop_class)
-    return InstanceIdentity(sop_class, sop_instance, study, series, _patient_of(scan, claims))
+    return InstanceIdentity(sop_class, sop_instance, study, series, _patient_of(scan.values, claims))
 
 
-def key_scope_of(scan: HeaderScan, claims: Claims) -> KeyScope | None:
+def key_scope_of(values: Mapping[int, HeaderValue], claims: Claims) -> KeyScope | None:
     """What key covers the instance, once everything up to the Study Instance UID was seen; None if there is no UID."""
-    study = text_of(scan, STUDY_INSTANCE_UID)
+    study = text_in(values, STUDY_INSTANCE_UID)
     if study:
-        return KeyScope(_patient_of(scan, claims), study)
+        return KeyScope(_patient_of(values, claims), study)
     if is_patientless(claims.sop_class_uid):
         return KeyScope(PatientKey("", ""), "", claims.sop_class_uid)
     return None
@@ -88,14 +90,14 @@ def _grouping_uid(scan: HeaderScan, tag: int, sop_class: str) -> str:
     return found
 
 
-def _patient_of(scan: HeaderScan, claims: Claims) -> PatientKey:
-    declared = scan.values.get(SPECIFIC_CHARACTER_SET)
+def _patient_of(values: Mapping[int, HeaderValue], claims: Claims) -> PatientKey:
+    declared = values.get(SPECIFIC_CHARACTER_SET)
     sets, _ = parse_specific_character_set(declared.raw if declared else None, claims.assumed_character_set)
-    patient_id = _text(scan, PATIENT_ID, sets)
-    issuer = _text(scan, ISSUER_OF_PATIENT_ID, sets) or claims.issuer
+    patient_id = _text(values, PATIENT_ID, sets)
+    issuer = _text(values, ISSUER_OF_PATIENT_ID, sets) or claims.issuer
     return PatientKey(issuer, patient_id)
 
 
-def _text(scan: HeaderScan, tag: int, sets: tuple[str, ...]) -> str:
-    value = scan.values.get(tag)
+def _text(values: Mapping[int, HeaderValue], tag: int, sets: tuple[str, ...]) -> str:
+    value = values.get(tag)
     return decode_text(value.raw, "LO", sets).strip(" \0") if value else ""

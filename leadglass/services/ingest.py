@@ -20,7 +20,7 @@ from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.events import EventKind, JournalEvent, Outcome
 from leadglass.core.identity import InstanceIdentity, KeyScope, PatientKey
 from leadglass.core.limits import MAX_HEADER_BYTES, MAX_UNREAD_VERSION_BYTES, MAX_UNREAD_VERSIONS, SMALL_RECORD
-from leadglass.core.ports import AddOutcome, Catalog, Journal, RecordWriter, Vault
+from leadglass.core.ports import AddOutcome, Catalog, Journal, RecordWriter, StudyKey, Vault
 from leadglass.core.principal import Principal, Right
 from leadglass.core.query import Level, Selection
 from leadglass.core.reach import EVERYTHING, Reach
@@ -120,7 +120,7 @@ class _Progress:
     plain: bytearray | None = None  # kept to compare with the instance already stored
     counted: int = 0  # bytes taken from the budget
     writer: RecordWriter | None = None
-    key_id: bytes = b""
+    key: StudyKey | None = None
     scope: KeyScope | None = None
     length: int = 0
     in_thread: bool = False  # a thread works with the writer: bytes wait in `head` meanwhile
@@ -196,6 +196,8 @@ class Reception:
         try:
             return await self._complete()
         finally:
+            if self._progress.key is not None:  # while the sender reads its answer, not while it waits for one
+                asyncio.get_running_loop().call_soon(self._tools.vault.prepare, self._progress.key)
             self.abort()
 
     def abort(self) -> None:
@@ -277,17 +279,19 @@ class Reception:
         )
         large = self._progress.length > SMALL_RECORD
         sealed = await self._in_thread(lambda: writer.finish(trailer)) if large else writer.finish(trailer)
-        key_id = self._progress.key_id
+        assert self._progress.key is not None
+        key_id = self._progress.key.key_id
 
         def entry_at(location: Location) -> InstanceEntry:
             return InstanceEntry(trailer, location, key_id, scan.values)
 
-        outcome, in_trash = await self._tools.commit.submit(sealed, entry_at)
+        committing = self._tools.commit.submit(sealed, entry_at)
+        warnings = scan.warnings + value_defects(scan, identity.sop_class_uid, announced.assumed_character_set)  # the disk works
+        outcome, in_trash = await committing
         if self._existing is not None:
             await self._out_of_trash(self._existing.identity)
         elif in_trash:
             await self._restore(identity)
-        warnings = scan.warnings + value_defects(scan, identity.sop_class_uid, announced.assumed_character_set)
         if warnings:
             self._note("tolerated-defects", identity, warnings)
         if outcome is AddOutcome.VERSION:
@@ -355,12 +359,12 @@ class Reception:
                 if len(progress.head) > MAX_HEADER_BYTES:
                     raise LeadglassError(ErrorCode.UNPARSABLE, "No Study Instance UID within the header limit.")
                 return
-            progress.scope = key_scope_of(self._scanner.partial, self._announced)
+            progress.scope = key_scope_of(self._scanner.values, self._announced)
         if progress.scope is None:
             return
         key = self._tools.vault.known_key(progress.scope)
         if key is not None:
-            self._begin_writing(key.key_id, self._tools.vault.begin(key))
+            self._begin_writing(key)
 
     async def _make_key(self, scope: KeyScope) -> None:
         progress = self._progress
@@ -369,13 +373,13 @@ class Reception:
             key = await self._in_thread(lambda: self._tools.vault.obtain_key(scope))
         finally:
             progress.in_thread = False
-        self._begin_writing(key.key_id, self._tools.vault.begin(key))
+        self._begin_writing(key)
 
-    def _begin_writing(self, key_id: bytes, writer: RecordWriter) -> None:
+    def _begin_writing(self, key: StudyKey) -> None:
         progress = self._progress
-        progress.key_id = key_id
-        progress.writer = writer
-        writer.write(progress.head)
+        progress.key = key
+        progress.writer = self._tools.vault.begin(key)
+        progress.writer.write(progress.head)
         progress.head = bytearray()
 
     def _recount(self, held: int) -> None:

@@ -71,7 +71,7 @@ class Recovery:
         report = RecoveryReport(len(places))
         order = self._order_of(places, report)
         for batch in _batches(self._in_order(list(places), order, progress), report.damage):
-            report.added += sum(outcome is not AddOutcome.KNOWN for outcome in self._catalog.add(batch, []))
+            report.added += sum(added.outcome is not AddOutcome.KNOWN for added in self._catalog.add(batch, []))
         for name in places:
             self._catalog.add([], [self._vault.adopt(name)])
         return report

@@ -34,6 +34,7 @@ _HEADER = struct.Struct(">8sHHI16s32sQI48x")  # magic, version, flags, chunk siz
 _CRC = struct.Struct(">I")
 _CHUNK = struct.Struct(">QBQI")  # number, last, data set length, trailer length (lengths only in the last one)
 _TRAILER_VERSION = 1
+_JSON = json.JSONEncoder(separators=(",", ":"))  # made once: json.dumps makes one for every call
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ def encode_trailer(trailer: RecordTrailer) -> bytes:
         values["order"] = trailer.order
     if trailer.mends:
         values["mends"] = True
-    encoded = json.dumps(values, separators=(",", ":")).encode("ascii")
+    encoded = _JSON.encode(values).encode("ascii")
     if len(encoded) > MAX_TRAILER:
         raise LeadglassError(ErrorCode.UNPARSABLE, "What comes with the data set is too long.")
     return encoded

@@ -8,7 +8,6 @@ segment of its own, so that memory stays bounded.
 from __future__ import annotations
 
 from collections.abc import Callable
-from os import urandom
 
 from blake3 import blake3
 
@@ -20,7 +19,6 @@ from leadglass.vault.disk import Buffer
 from leadglass.vault.own_segment import OwnSegment
 from leadglass.vault.record_format import (
     MAX_DATA_SET,
-    SALT_SIZE,
     RecordHeader,
     aligned,
     encode_trailer,
@@ -63,9 +61,8 @@ class SegmentRecordWriter:
     )
 
     def __init__(self, key: OpenStudyKey, own_factory: Callable[[], OwnSegment], pool: BufferPool) -> None:
-        self._salt = urandom(SALT_SIZE)
         self._key_id = key.key_id
-        self._cipher = key.cipher(self._salt)
+        self._salt, self._cipher = key.fresh()
         self._own_factory = own_factory
         self._own: OwnSegment | None = None
         self._pool = pool

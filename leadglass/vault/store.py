@@ -71,6 +71,11 @@ class SegmentVault:
         self._appender.prepare()
         return SegmentRecordWriter(key, self._own_segment, self._buffers)
 
+    def prepare(self, key: StudyKey) -> None:
+        """Do ahead what the next `begin` with `key` will need."""
+        assert isinstance(key, OpenStudyKey)
+        key.prepare()
+
     def append(self, records: Sequence[SealedRecord]) -> list[Location]:
         """Write records. OUT_OF_RESOURCES if it fails, and none of them counts."""
         sealed = [record for record in records if isinstance(record, SegmentSealedRecord)]

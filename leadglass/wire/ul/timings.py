@@ -18,3 +18,8 @@ class Timings:
     idle: float = limits.IDLE_TIMEOUT_SECONDS
     reply: float = 60.0  # for the answer to our request or release: a server may look its caller up
     stall: float = 120.0  # for a peer to take anything of what waits to be written
+
+    @property
+    def shortest(self) -> float:
+        """Seconds from now before which no deadline can lie that begins now."""
+        return min(self.artim, self.pdu, self.message_grace, self.idle, self.reply, self.stall)
