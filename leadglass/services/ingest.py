@@ -286,7 +286,8 @@ class Reception:
             return InstanceEntry(trailer, location, key_id, scan.values)
 
         committing = self._tools.commit.submit(sealed, entry_at)
-        warnings = scan.warnings + value_defects(scan, identity.sop_class_uid, announced.assumed_character_set)  # the disk works
+        # While the disk works:
+        warnings = scan.warnings + value_defects(scan, identity.sop_class_uid, announced.assumed_character_set)
         outcome, in_trash = await committing
         if self._existing is not None:
             await self._out_of_trash(self._existing.identity)
