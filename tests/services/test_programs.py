@@ -212,7 +212,7 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize("changes", BAD, ids=str)
+@pytest.mark.parametrize("changes", BAD, ids=[f"{number}-{next(iter(bad))}" for number, bad in enumerate(BAD)])
 def test_a_token_badly_described_is_not_issued(archive: Archive, changes: dict[str, object]) -> None:
     with pytest.raises(LeadglassError) as error:
         issue(archive, **changes)
