@@ -287,7 +287,7 @@ def _letters(paths: list[Path], sent: Sent) -> list[_Letter]:
             continue
         try:
             with found.open() as file:
-                seen = look(file)
+                seen, _ = look(file)
         except LeadglassError as error:
             sent.failed.append((found.name, "", error.comment))
         except READ_FAILURES as error:

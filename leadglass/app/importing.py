@@ -10,14 +10,10 @@ from typing import BinaryIO
 from leadglass.app.import_sources import READ_FAILURES, Source, Unreadable, how_many, sources
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.principal import Principal
-from leadglass.dicom.part10 import split_file
-from leadglass.dicom.scan import HeaderScanner, text_of
-from leadglass.dicom.sop_classes import STORAGE_SOP_CLASSES
-from leadglass.services.identify import SOP_CLASS_UID, SOP_INSTANCE_UID
+from leadglass.dicom.opening import LONGEST_START, Looked, look_at
 from leadglass.services.ingest import Announced, Ingest, StoreOutcome
 
 PIECE = 1024 * 1024
-HEAD = 256 * 1024
 # Not this file's fault, and the next one would fare no better.
 _HOPELESS = frozenset({ErrorCode.OUT_OF_RESOURCES, ErrorCode.NOT_AUTHORISED, ErrorCode.UNAVAILABLE, ErrorCode.INTERNAL})
 
@@ -76,47 +72,23 @@ async def _take(ingest: Ingest, principal: Principal, source: Source, report: Im
             report.stored += 1
 
 
-@dataclass(frozen=True, slots=True)
-class Looked:
-    """What the start of a file says of the object in it. `first` is what was read of its data set."""
-
-    sop_class: str
-    sop_instance: str
-    transfer_syntax_uid: str
-    data_set_offset: int
-    file_meta: bytes
-    first: bytes
-
-
-def look(file: BinaryIO) -> Looked:
-    """Read the start of a DICOM file. LeadglassError UNPARSABLE if it is none, or its class is not one of storage."""
-    head = file.read(HEAD)
+def look(file: BinaryIO) -> tuple[Looked, bytes]:
+    """Read the start of a DICOM file: what it says, and what was read of the data set. LeadglassError UNPARSABLE if it
+    is none, UNSUPPORTED if its class is not one of storage."""
+    head = file.read(LONGEST_START)
     if head.startswith(b"PK\x03\x04") and head[128:132] != b"DICM":
         raise LeadglassError(ErrorCode.UNPARSABLE, "is a ZIP within a ZIP, not opened")
-    start = split_file(head)
-    first = head[start.data_set_offset :]
-    scanner = HeaderScanner(start.transfer_syntax_uid)
-    scanner.feed(first)
-    scan = scanner.partial
-    sop_class = text_of(scan, SOP_CLASS_UID)
-    if sop_class not in STORAGE_SOP_CLASSES:
-        raise LeadglassError(ErrorCode.UNPARSABLE, "not an object of a storage SOP class")
-    return Looked(
-        sop_class,
-        text_of(scan, SOP_INSTANCE_UID),
-        start.transfer_syntax_uid,
-        start.data_set_offset,
-        start.file_meta,
-        first,
-    )
+    seen = look_at(head, whole=True)
+    assert seen is not None
+    seen.require_storage()
+    return seen, head[seen.data_set_offset :]
 
 
 async def _import_one(ingest: Ingest, principal: Principal, file: BinaryIO) -> StoreOutcome:
-    seen = look(file)
+    seen, piece = look(file)
     announced = Announced(seen.sop_class, seen.sop_instance, seen.transfer_syntax_uid, file_meta=seen.file_meta)
     reception = ingest.begin(principal, announced)
     try:
-        piece = seen.first
         while piece:
             reception.feed(piece)
             while reception.congested:

@@ -16,6 +16,9 @@ class ErrorCode(Enum):
     IDENTITY_MISMATCH = "identity-mismatch"  # SOP UIDs absent or unequal to command or context
     INVALID_UID = "invalid-uid"  # other than digits and dots, or over 64 characters
     DUPLICATE_REFUSED = "duplicate-refused"  # same SOP Instance UID, other values, device policy `refuse`
+    UNSUPPORTED = "unsupported"  # a media type, coding or SOP class that is not taken here
+    TOO_LARGE = "too-large"  # longer than the configuration allows
+    TOO_SLOW = "too-slow"  # what was announced does not come in time
     OUT_OF_RESOURCES = "out-of-resources"  # disk full, I/O error, quota, buffers
     TOO_MANY_MATCHES = "too-many-matches"  # a query beyond its limit
     INVALID_QUERY = "invalid-query"  # identifier does not fit the SOP class

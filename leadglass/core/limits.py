@@ -40,6 +40,18 @@ MAX_MODEL_DOCUMENT = 64 * MIB  # metadata that are read: those of a large STOW r
 MAX_MODEL_VALUES = 4_000_000  # values, objects and lists in such a document: each costs some 60 bytes when read
 MAX_RESOLVED_BULK = 256 * MIB  # bulk data below the outermost level, which is held in memory
 
+# --- bodies of requests (RFC 2046, RFC 9110) ---
+MAX_BOUNDARY = 70  # characters (RFC 2046 5.1.1)
+MAX_PART_HEADER = 16 * KIB  # bytes of one part's header: clients send under 500
+MAX_PARTS = 100_000  # parts of one request: more instances than any study has
+MAX_PREAMBLE = 4 * KIB  # bytes before the first boundary, which are ignored
+MAX_BODY = 64 * 1024 * MIB  # one request, unless the configuration says otherwise: a month of a small practice
+MAX_INSTANCE = 16 * 1024 * MIB  # one instance in it, likewise: a whole slide image has some GB
+MAX_UPLOAD_MEMORY = 128 * MIB  # metadata and bulk data that wait for one another, all requests of a process together
+BODY_IDLE_SECONDS = 30.0  # without a byte of a body that was announced
+BODY_GRACE_SECONDS = 30.0  # of waiting for a body, before the minimum rate is asked for
+BODY_MINIMUM_RATE = 2 * KIB  # bytes/s averaged over a body: a poor line has ten times as much
+
 # --- storage ---
 CHUNK_SIZE = 64 * KIB  # plaintext of one AES-GCM chunk
 SMALL_RECORD = 8 * MIB  # up to here an instance is appended whole to a shared segment; above it gets its own

@@ -9,9 +9,10 @@ from leadglass.core.query import FindPage
 from leadglass.scp.identifier_operation import IdentifierOperation
 from leadglass.scp.identifiers import FindRequest, answer_bytes, find_request, unsupported
 from leadglass.scp.negotiation import combines_date_time
-from leadglass.scp.statuses import QUERY, comment_of, status_of
+from leadglass.scp.statuses import QUERY, comment_of
 from leadglass.wire.dimse import status
 from leadglass.wire.dimse.commands import c_find_rsp
+from leadglass.wire.dimse.failures import status_of
 
 ANSWERS_PER_TURN = 32  # then others get the loop, and a C-CANCEL is seen
 

@@ -9,9 +9,10 @@ from leadglass.core.errors import LeadglassError
 from leadglass.core.ports import OutgoingDataSet, OutgoingSource, SubOperation
 from leadglass.core.records import StoredInstance
 from leadglass.net.connection import Connection
-from leadglass.scp.statuses import RETRIEVE, status_of
+from leadglass.scp.statuses import RETRIEVE
 from leadglass.wire.dimse import status
 from leadglass.wire.dimse.commands import Command, c_store_rq
+from leadglass.wire.dimse.failures import status_of
 from leadglass.wire.ul.pdu import AcceptedContext
 
 RESPONSE_TIMEOUT = 120.0  # seconds a peer may take to store one image

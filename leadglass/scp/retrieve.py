@@ -16,9 +16,10 @@ from leadglass.scp.get_suboperations import GetSubOperations
 from leadglass.scp.identifier_operation import IdentifierOperation
 from leadglass.scp.identifiers import failed_list, selection_of
 from leadglass.scp.operations import Peer, Tally
-from leadglass.scp.statuses import RETRIEVE, comment_of, status_of
+from leadglass.scp.statuses import RETRIEVE, comment_of
 from leadglass.wire.dimse import status
 from leadglass.wire.dimse.commands import Command, c_get_rsp, c_move_rsp
+from leadglass.wire.dimse.failures import status_of
 
 CANCEL_PATIENCE = 3.0  # seconds; then a destination that is connecting, or takes no more, is left
 PENDING_AT_MOST_EVERY = 0.5  # seconds: an answer per image would cost as much as a small image

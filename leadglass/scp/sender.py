@@ -18,8 +18,9 @@ from leadglass.dicom import uids
 from leadglass.net.dialer import DialOptions
 from leadglass.net.proposals import association_request, propose_whole
 from leadglass.net.requestor import Requestor, dial
-from leadglass.scp.statuses import RETRIEVE, status_of
+from leadglass.scp.statuses import RETRIEVE
 from leadglass.wire.dimse import status
+from leadglass.wire.dimse.failures import status_of
 from leadglass.wire.ul.pdu import ProposedContext
 
 ContextFor = Callable[[Device], ssl.SSLContext | None]

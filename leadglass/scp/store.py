@@ -7,10 +7,11 @@ import asyncio
 from leadglass.core import crashpoints
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.scp.operations import Peer, command_identity
-from leadglass.scp.statuses import STORE, comment_of, status_of
+from leadglass.scp.statuses import comment_of
 from leadglass.services.ingest import Announced, Reception
 from leadglass.wire.dimse import status
 from leadglass.wire.dimse.commands import Command, c_store_rsp
+from leadglass.wire.dimse.failures import STORE, status_of
 
 
 class StoreOperation:

@@ -36,6 +36,11 @@ class Claims(Protocol):
         ...
 
     @property
+    def study_uid(self) -> str:
+        """The study of which it must be; empty if any."""
+        ...
+
+    @property
     def issuer(self) -> str:
         """The device's issuer of patient identifiers."""
         ...
@@ -57,6 +62,9 @@ def identity_of(scan: HeaderScan, claims: Claims) -> InstanceIdentity:
         raise LeadglassError(ErrorCode.INVALID_UID, "The SOP Instance UID is not a UID.", tags=(SOP_INSTANCE_UID,))
     sop_instance = _matching(scan, SOP_INSTANCE_UID, claims.sop_instance_uid)
     study = _grouping_uid(scan, STUDY_INSTANCE_UID, sop_class)
+    if claims.study_uid and study != claims.study_uid:
+        comment = "The object belongs to another study than the one it was sent to."
+        raise LeadglassError(ErrorCode.IDENTITY_MISMATCH, comment, tags=(STUDY_INSTANCE_UID,))
     series = _grouping_uid(scan, SERIES_INSTANCE_UID, sop_class)
     return InstanceIdentity(sop_class, sop_instance, study, series, _patient_of(scan.values, claims))
 

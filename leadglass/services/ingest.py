@@ -51,6 +51,7 @@ class Announced:
     assumed_character_set: str = "ISO_IR 100"
     duplicates: DuplicatePolicy = DuplicatePolicy.VERSION
     file_meta: bytes = b""
+    study_uid: str = ""  # of which it must be, where the sender named one
 
 
 class StoreOutcome(Enum):
@@ -108,6 +109,14 @@ class Ingest:
     def begin(self, principal: Principal, announced: Announced) -> Reception:
         """A reception for one instance. The store's journal event rides in the record itself."""
         return Reception(self._tools, principal, announced)
+
+    @use_case(Right.STORE, EventKind.INSTANCES_TRANSFERRED)
+    def note_failed(self, principal: Principal, error: LeadglassError, count: int) -> None:
+        """Journal that `count` instances were refused for `error`: its code and comment, no value of a data set."""
+        details = {"code": error.code.value, "reason": error.comment, "count": count}
+        kind, who = EventKind.INSTANCES_TRANSFERRED, principal
+        event = JournalEvent(kind, "store-failed", who.name, who.address, Outcome.MINOR_FAILURE, details)
+        self._tools.journal.record(event)
 
     def close(self) -> None:
         """Finish what was submitted; the door is closed before."""

@@ -69,10 +69,16 @@ async def multipart_document(
     request: Request, parts: Sequence[bytes], part_type: str, headers: Mapping[str, str] | None = None
 ) -> Response:
     """Documents as the parts of a multipart/related (PS3.18 8.6.1.2); the same ones have the same ETag."""
+    body, media_type = multipart_of(parts, part_type)
+    return await document(request, body, media_type, headers)
+
+
+def multipart_of(parts: Sequence[bytes], part_type: str) -> tuple[bytes, str]:
+    """The body of a multipart/related (RFC 2387) and its Content-Type. The boundary is that of the content."""
     boundary = blake3(b"".join(parts)).hexdigest(length=16)
     head = f"--{boundary}\r\nContent-Type: {part_type}\r\n\r\n".encode()
     body = b"".join(head + part + b"\r\n" for part in parts) + f"--{boundary}--\r\n".encode()
-    return await document(request, body, f'multipart/related; type="{part_type}"; boundary={boundary}', headers)
+    return body, f'multipart/related; type="{part_type}"; boundary={boundary}'
 
 
 def unchanged(request: Request, tag: str) -> bool:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from starlette.requests import Request
 
+from leadglass.core.limits import MAX_INSTANCE, MAX_UPLOAD_MEMORY
 from leadglass.core.principal import Principal
+from leadglass.services.budget import BufferBudget
 from leadglass.services.find import Find
 from leadglass.services.ingest import Ingest
 from leadglass.services.metadata import Metadata
 from leadglass.services.retrieve import Retrieve
 from leadglass.services.trash import Trash
+from leadglass.web.body import BodyLimits
 
 
 class Authenticator(Protocol):
@@ -28,6 +31,15 @@ class Authenticator(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Uploads:
+    """What is taken of a request: bounds of the whole body, of one instance, and of what waits in memory."""
+
+    body: BodyLimits = field(default_factory=BodyLimits)
+    instance: int = MAX_INSTANCE
+    memory: BufferBudget = field(default_factory=lambda: BufferBudget(MAX_UPLOAD_MEMORY))
+
+
+@dataclass(frozen=True, slots=True)
 class WebDoorway:
     """The services of one archive, as the web door uses them."""
 
@@ -37,6 +49,7 @@ class WebDoorway:
     metadata: Metadata
     ingest: Ingest
     trash: Trash
+    uploads: Uploads = field(default_factory=Uploads)
 
 
 @dataclass(frozen=True, slots=True)

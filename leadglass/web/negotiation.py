@@ -74,6 +74,17 @@ def parse_accept(text: str) -> list[MediaRange]:
     return sorted(wanted, key=lambda item: -item.quality)
 
 
+def media_type(text: str) -> MediaRange:
+    """A Content-Type (RFC 9110 8.3). UNSUPPORTED if it is missing or unreadable."""
+    try:
+        found, end = _range_at(text[:MAX_ACCEPT], 0)
+    except LeadglassError:
+        end = -1
+    if end != len(text):
+        raise LeadglassError(ErrorCode.UNSUPPORTED, "The Content-Type is missing or cannot be read.")
+    return found
+
+
 def first_offered(ranges: Sequence[MediaRange], offers: Sequence[str]) -> tuple[MediaRange, str]:
     """The best range that covers one of `offers` (in our order of preference), and that offer. CANNOT_CONVERT if none.
 

@@ -12,9 +12,14 @@ SERIES: Final = STUDY + "/series/{series}"
 INSTANCE: Final = SERIES + "/instances/{instance}"
 
 
+def study_url(origin: str, study: str) -> str:
+    """The URL of a study."""
+    return f"{origin}{BASE}/studies/{study}"
+
+
 def series_url(origin: str, study: str, series: str) -> str:
     """The URL of a series."""
-    return f"{origin}{BASE}/studies/{study}/series/{series}"
+    return f"{study_url(origin, study)}/series/{series}"
 
 
 def instance_url(origin: str, identity: InstanceIdentity) -> str:

@@ -13,7 +13,7 @@ import pytest
 from leadglass.wire.dimse.commands import Command, decode_command
 
 FUZZ = Path(__file__).resolve().parents[2] / "fuzz"
-TARGETS = ("fuzz_pdu", "fuzz_command_set", "fuzz_header_scan", "fuzz_models")
+TARGETS = ("fuzz_pdu", "fuzz_command_set", "fuzz_header_scan", "fuzz_models", "fuzz_multipart")
 
 
 @pytest.fixture
@@ -59,6 +59,7 @@ def swallowing(real: Callable[..., Any]) -> Callable[..., Any]:
         ("fuzz_pdu", "read", swallowing),
         ("fuzz_command_set", "decode", lambda real: skewed),
         ("fuzz_header_scan", "scan", forgetful),
+        ("fuzz_multipart", "read", swallowing),
         ("fuzz_models", "written", lambda real: lambda model: (real(model) or b"")[:-1]),
     ],
 )

@@ -4,7 +4,8 @@ import pytest
 
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.scp.operations import Tally
-from leadglass.scp.statuses import MAX_ERROR_COMMENT, QUERY, RETRIEVE, STORE, comment_of, status_of
+from leadglass.scp.statuses import MAX_ERROR_COMMENT, QUERY, RETRIEVE, comment_of
+from leadglass.wire.dimse.failures import STORE, status_of
 from leadglass.wire.dimse.status import StatusKind, kind_of
 
 STORE_STATUSES = {
@@ -16,6 +17,8 @@ STORE_STATUSES = {
     ErrorCode.DUPLICATE_REFUSED: 0xC001,
     ErrorCode.OUT_OF_RESOURCES: 0xA700,
     ErrorCode.UNAVAILABLE: 0xA700,
+    ErrorCode.TOO_LARGE: 0xA700,
+    ErrorCode.UNSUPPORTED: 0x0122,
 }
 QUERY_STATUSES = {
     ErrorCode.NOT_AUTHORISED: 0x0124,

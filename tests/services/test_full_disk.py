@@ -18,9 +18,9 @@ from leadglass.app.home import Home
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.limits import MIB, SMALL_RECORD
 from leadglass.core.principal import SYSTEM
-from leadglass.scp.statuses import STORE, status_of
 from leadglass.vault.disk import Disk
 from leadglass.vault.store import SegmentVault
+from leadglass.wire.dimse.failures import STORE, status_of
 
 WRITES = ("create", "open_or_create", "allocate", "fill", "write", "begin_sync", "sync", "sync_directory", "rename")
 

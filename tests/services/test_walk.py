@@ -206,6 +206,7 @@ async def called(archive: Archive, kind: type, method: str, who: Principal = SYS
         "Metadata.series": lambda: archive.metadata.series(who, whole_study(1), ""),
         "Metadata.instances": lambda: archive.metadata.instances(who, whole_study(1), ""),
         "Metadata.xml": lambda: archive.metadata.xml(who, whole_study(1), ""),
+        "Ingest.note_failed": lambda: archive.ingest.note_failed(who, LeadglassError(ErrorCode.UNPARSABLE, "cut"), 2),
         "Maintenance.statistics": lambda: archive.maintenance.statistics(who),
         "Maintenance.conflicts": lambda: archive.maintenance.conflicts(who),
         "Maintenance.check": lambda: archive.maintenance.check(who),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import AsyncIterator, Iterable
 
 import httpx
@@ -13,7 +14,7 @@ from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.principal import Principal, PrincipalKind, Right
 from leadglass.core.reach import EVERYTHING, Reach
 from leadglass.web.app import WebDoor
-from leadglass.web.doorway import WebDoorway
+from leadglass.web.doorway import Uploads
 from leadglass.web.guard import ListenerRules
 
 ALL = frozenset(Right)
@@ -41,11 +42,13 @@ def program(name: str, rights: frozenset[Right] = ALL, reach: Reach = EVERYTHING
 
 
 @contextlib.asynccontextmanager
-async def client(archive: Archive, *principals: Principal) -> AsyncIterator[httpx.AsyncClient]:
+async def client(
+    archive: Archive, *principals: Principal, uploads: Uploads | None = None
+) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the archive's web door, signed in as the first of `principals` (by default one that may all)."""
     known = principals or (program("tester"),)
     made = doorway_of(archive)
-    doorway = WebDoorway(Known(known), **{name: getattr(made, name) for name in made.__slots__ if name != "programs"})
+    doorway = dataclasses.replace(made, programs=Known(known), uploads=uploads or made.uploads)
     door = WebDoor(doorway, ListenerRules(tls=False, names=frozenset()), lambda: True)
     headers = {"authorization": f"Bearer {known[0].name}"}
     transport = httpx.ASGITransport(door, raise_app_exceptions=True)

@@ -1,0 +1,126 @@
+"""STOW-RS, the Store Transaction (PS3.18 10.5): instances go to services.ingest as they arrive.
+
+Strategy: the body is read once, in order. Each part is an instance that streams into a reception; when it is whole it
+joins a window of those being made durable, and the next part is read meanwhile. Nothing is buffered but what a
+reception holds. Once an instance was read, whatever happens to the rest of the body is told in the response.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Final
+
+from starlette.responses import Response
+
+from leadglass.core.errors import ErrorCode, LeadglassError
+from leadglass.web.answers import DICOM_JSON, DICOM_XML
+from leadglass.web.body import body_pieces, refuse_coding
+from leadglass.web.doorway import Call
+from leadglass.web.intake import FileIntake, Window
+from leadglass.web.multipart import MultipartReader, PartBegin, PartData
+from leadglass.web.negotiation import MediaRange, accepted, first_offered, media_type
+from leadglass.web.store_response import OFFERS, Failed, Outcome, Stored, store_response
+
+DICOM: Final = "application/dicom"
+_TAKEN: Final = "application/dicom, or multipart/related of application/dicom, application/dicom+json or +xml"
+_ROOTS: Final = frozenset({DICOM, DICOM_JSON, "application/json", DICOM_XML, ""})
+
+
+async def store(call: Call) -> Response:
+    """POST /studies and /studies/{study}."""
+    request = call.request
+    _, offer = first_offered(accepted(request), OFFERS)
+    kind = media_type(request.headers.get("content-type", ""))
+    refuse_coding(request)
+    if kind.kind not in (DICOM, "multipart/related") or kind.part not in _ROOTS:
+        raise LeadglassError(ErrorCode.UNSUPPORTED, f"Taken here: {_TAKEN}.")
+    parts = Parts(call)
+    pieces = body_pieces(request, call.doorway.uploads.body, lambda: call.doorway.programs.still_valid(call.principal))
+    ended: LeadglassError | None = None
+    try:
+        await (parts.read_one(pieces) if kind.kind == DICOM else parts.read_all(pieces, kind))
+    except LeadglassError as error:
+        ended = error
+    finally:
+        parts.abandon()
+    outcomes = await parts.outcomes(ended)
+    if not outcomes:
+        raise ended or LeadglassError(ErrorCode.USAGE, "The request holds no instance.")
+    _note_failures(call, outcomes)
+    return store_response(outcomes, offer, call.origin)
+
+
+class Parts:
+    """The parts of one request."""
+
+    def __init__(self, call: Call) -> None:
+        self._begin = functools.partial(call.doorway.ingest.begin, call.principal)
+        self._study_uid = str(call.request.path_params.get("study", ""))
+        self._largest = call.doorway.uploads.instance
+        self._window = Window()
+        self._intake: FileIntake | None = None
+        self._length = 0
+        self._whole = 0
+
+    async def read_one(self, pieces: AsyncIterator[bytes]) -> None:
+        """A body that is one file."""
+        self._intake = self._file()
+        async for piece in pieces:
+            await self._content(memoryview(piece))
+        if self._length:
+            await self._end()
+
+    async def read_all(self, pieces: AsyncIterator[bytes], kind: MediaRange) -> None:
+        """A multipart body. Raises LeadglassError when it cannot be followed any further."""
+        reader = MultipartReader(kind.parameters.get("boundary", ""))
+        async for piece in pieces:
+            for event in reader.feed(piece):
+                if isinstance(event, PartData):
+                    await self._content(event.data)
+                elif isinstance(event, PartBegin):
+                    self._part(event, kind.part or DICOM)
+                else:
+                    await self._end()
+        reader.finish()
+
+    async def outcomes(self, ended: LeadglassError | None) -> list[Outcome]:
+        """What became of the instances; empty if the body ended, for `ended`, before one was read."""
+        found = await self._window.outcomes()
+        if ended is not None and self._whole:
+            found.append(Failed("", "", ended) if self._intake is None else self._intake.failed(ended))
+        return found
+
+    def abandon(self) -> None:
+        """Forget the instance that is not whole: no more of the body comes."""
+        if self._intake is not None:
+            self._intake.abort()
+
+    def _file(self) -> FileIntake:
+        self._length = 0
+        return FileIntake(self._begin, self._study_uid)
+
+    def _part(self, begin: PartBegin, root: str) -> None:
+        self._intake = self._file()
+
+    async def _content(self, data: memoryview) -> None:
+        self._length += len(data)
+        if self._intake is not None:
+            await self._intake.feed(data)
+        if self._length > self._largest:
+            raise LeadglassError(ErrorCode.TOO_LARGE, "An instance is larger than this archive takes.")
+
+    async def _end(self) -> None:
+        intake, self._intake = self._intake, None
+        if intake is not None:
+            self._whole += 1
+            await self._window.add(intake.finish())
+
+
+def _note_failures(call: Call, outcomes: list[Outcome]) -> None:
+    """One line in the journal for each reason."""
+    failed = [item.error for item in outcomes if not isinstance(item, Stored)]
+    first = {(error.code, error.comment): error for error in reversed(failed)}
+    for reason, count in Counter((error.code, error.comment) for error in failed).items():
+        call.doorway.ingest.note_failed(call.principal, first[reason], count)
