@@ -13,10 +13,12 @@ LOCK := $(PY) -m uv pip compile --quiet --universal --generate-hashes --no-emit-
 PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
 
-.PHONY: help demo test giants lint bench fuzz lock clean
+.PHONY: help install demo test giants lint bench fuzz lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+install: $(VENV)/.stamp-run ## install Leadglass into .venv: .venv/bin/leadglass
 
 demo: $(VENV)/.stamp-run ## start an archive with sample studies under ./leadglass-demo
 	@$(PY) -m leadglass.app demo
