@@ -6,6 +6,7 @@ The ordinary run takes smaller ones, which a process that gathered them is still
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -82,11 +83,12 @@ async def test_it_is_sent_again(ground: Ground, name: str) -> None:
 
 
 def test_the_check_reads_all_of_it(ground: Ground) -> None:
-    command = [sys.executable, "-m", "leadglass.app", "check", "--read-data", "--home", str(ground.server.home.root)]
+    home = str(ground.server.home.root)
+    command = [sys.executable, "-m", "leadglass.app", "check", "--read-data", "--json", "--home", home]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process, watched(process.pid) as resident:
         said, _ = process.communicate()
     assert process.returncode == 0, said
-    assert f"{len(GIANTS)} instances, {len(GIANTS)} records, 0 problem(s)." in said
+    assert json.loads(said) == {"instances": len(GIANTS), "records": len(GIANTS), "problems": []}
     assert 0 < max(resident.marks.values()) < AT_MOST
 
 
