@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from harness import pieces
 
 from leadglass.core.errors import ErrorCode, LeadglassError
-from leadglass.wire.dimse.messages import pdata_pdus
+from leadglass.wire.dimse.messages import message_pdus
 from leadglass.wire.ul import events
 from leadglass.wire.ul.association import Association, Role
 from leadglass.wire.ul.codec import PDU_HEADER, decode, encode
@@ -125,7 +125,7 @@ def round_trip(pdu: Pdu) -> None:
 
 def seeds() -> Iterator[bytes]:
     """Conversations of both roles."""
-    data = b"".join(bytes(part) for send in pdata_pdus(1, b"command " * 8, [b"data"], 30) for part in send)
+    data = b"".join(bytes(part) for part in message_pdus(1, b"command " * 8, [b"data"], 30))
     for opening in (REQUEST, ACCEPT):
         yield b"\xff" + encode(opening) + data + encode(ReleaseRQ())
         yield b"\x06" + encode(opening) + encode(Abort(2, 1))

@@ -25,6 +25,7 @@ from leadglass.app.config import read_config
 from leadglass.app.doors import Doors
 from leadglass.app.expiry import endings
 from leadglass.app.facts import forbid_core_dumps, gather
+from leadglass.app.heap import keep_buffers
 from leadglass.app.home import Home
 from leadglass.app.key_pipe import read_keys
 from leadglass.app.live import write_live
@@ -48,6 +49,7 @@ log = logging.getLogger("leadglass")
 def main() -> None:
     """Run until SIGTERM or SIGINT."""
     forbid_core_dumps()
+    keep_buffers()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     sys.setswitchinterval(SWITCH_INTERVAL)
     home, keys, ready = Home(Path(sys.argv[1])), read_keys(int(sys.argv[2])), int(sys.argv[3])

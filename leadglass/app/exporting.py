@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 import zipfile
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Protocol
 from leadglass.app.dicomdir import DirectoryBuilder
 from leadglass.core.errors import LeadglassError
 from leadglass.core.identity import InstanceIdentity
-from leadglass.core.ports import OutgoingSource
+from leadglass.core.ports import OutgoingDataSet, OutgoingSource
 from leadglass.core.records import StoredInstance
 from leadglass.dicom.part10 import build_file_header
 
@@ -114,11 +114,15 @@ async def export_instances(
 ) -> ExportReport:
     """Write `instances` and their DICOMDIR; what could not be written is in the report."""
     report, builder, names = ExportReport(), DirectoryBuilder(), _Names()
-    for number, stored in enumerate(instances, 1):
-        identity = stored.identity
+    opened = source.open_all(instances, lambda stored: (stored.transfer_syntax_uid,))
+    number = 0
+    while (item := await opened.next()) is not None:
+        number += 1
+        identity = item.stored.identity
         try:
-            opened = await source.open(stored, (stored.transfer_syntax_uid,))
-            await _write(place.draft, identity, opened.transfer_syntax_uid, opened.chunks)
+            if isinstance(item.outgoing, LeadglassError):
+                raise item.outgoing
+            await _write(place.draft, identity, item.outgoing)
         except LeadglassError as error:
             report.failures.append((identity.sop_instance_uid, error.comment))
         else:
@@ -131,10 +135,11 @@ async def export_instances(
     return report
 
 
-async def _write(path: Path, identity: InstanceIdentity, syntax: str, chunks: AsyncIterator[bytes]) -> None:
+async def _write(path: Path, identity: InstanceIdentity, outgoing: OutgoingDataSet) -> None:
+    syntax = outgoing.transfer_syntax_uid
     with path.open("wb") as file:
         file.write(build_file_header(identity.sop_class_uid, identity.sop_instance_uid, syntax))
-        async for piece in chunks:
+        async for piece in outgoing.chunks():
             file.write(piece)
 
 

@@ -61,6 +61,10 @@ INGEST_BUFFER_WAIT_SECONDS = 20.0  # back-pressure before 0xA700
 MAX_UNREAD_VERSIONS = 20_000  # other contents of known SOP Instance UIDs that nobody has looked at yet: weeks of
 MAX_UNREAD_VERSION_BYTES = 64 * 1024 * MIB  # corrected re-sends, and no way to fill a disk under known UIDs
 
+READ_AHEAD = (
+    2 * MIB
+)  # decrypted before a receiver asks for it: three CT slices; it and what is being sent, per receiver
+
 # --- queries ---
 DEFAULT_QUERY_LIMIT = 10_000  # answers to one query unless the device says otherwise
 MAX_UID_LIST = 100_000  # UIDs in one key

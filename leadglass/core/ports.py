@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 from leadglass.core.device import Device
+from leadglass.core.errors import LeadglassError
 from leadglass.core.events import JournalEvent
 from leadglass.core.identity import InstanceIdentity, KeyScope
 from leadglass.core.query import FindPage, Query, Selection, never
@@ -28,6 +29,8 @@ from leadglass.core.records import (
     StoredInstance,
 )
 from leadglass.core.tokens import ApiToken, Grant
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
 
 # --- providers ---------------------------------------------------------------------------------------------------
 
@@ -108,7 +111,7 @@ class RecordReader(Protocol):
         """Data set bytes [start, start+length), cut at the end. LeadglassError DAMAGED if they do not authenticate."""
         ...
 
-    def chunks(self) -> Iterator[bytes]:
+    def chunks(self) -> Iterator[Buffer]:
         """The whole data set in order, in pieces of at most a few MiB, each authenticated before it is given."""
         ...
 
@@ -468,19 +471,54 @@ class SubOperation:
 
 @dataclass(frozen=True, slots=True)
 class OutgoingDataSet:
-    """A data set on its way out, in the transfer syntax that was agreed on."""
+    """A data set on its way out, in the transfer syntax that was agreed on: what was read of it, then the rest."""
 
     transfer_syntax_uid: str
-    chunks: AsyncIterator[bytes]
+    first: Sequence[Buffer]
+    rest: AsyncIterator[Buffer] | None  # None: `first` is all of it
+
+    async def chunks(self) -> AsyncIterator[Buffer]:
+        """All of it, in order."""
+        for piece in self.first:
+            yield piece
+        if self.rest is not None:
+            async for piece in self.rest:
+                yield piece
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedInstance:
+    """An instance that can be sent, or why it cannot."""
+
+    stored: StoredInstance
+    outgoing: OutgoingDataSet | LeadglassError
+
+
+class OpenedInstances(Protocol):
+    """Instances in order, opened ahead of who sends them. One user, on the event loop."""
+
+    def ready(self) -> OpenedInstance | None:
+        """The next one if it is opened already; None if it has to be waited for, or there is none."""
+        ...
+
+    async def next(self) -> OpenedInstance | None:
+        """The next one; None behind the last."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what was opened and not taken."""
+        ...
 
 
 class OutgoingSource(Protocol):
     """Opens stored instances for sending; async, on the event loop, blocking work done in threads."""
 
-    async def open(self, stored: StoredInstance, accepted: Sequence[str]) -> OutgoingDataSet:
-        """The instance in the first fitting syntax of `accepted`: as stored if it is among them, else converted.
-        CANNOT_CONVERT if none fits, DAMAGED or NOT_FOUND if it cannot be read. Errors come before the first byte
-        wherever they can be known."""
+    def open_all(
+        self, instances: Sequence[StoredInstance], accepted: Callable[[StoredInstance], Sequence[str]]
+    ) -> OpenedInstances:
+        """Each in the first fitting syntax of what `accepted` says of it: as stored if it is among them, else
+        converted. CANNOT_CONVERT if none fits, DAMAGED or NOT_FOUND if it cannot be read. Errors come in place of
+        the instance, before its first byte, wherever they can be known."""
         ...
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Protocol, cast
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from typing import NamedTuple, Protocol, cast
 
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.net.handler import CloseReason, ConnectionHandler
@@ -22,7 +22,7 @@ from leadglass.wire.dimse.messages import (
     FragmentPacker,
     MessageAssembler,
     command_pdus,
-    pdata_pdus,
+    message_pdus,
 )
 from leadglass.wire.ul import events
 from leadglass.wire.ul.association import Association, Role
@@ -46,6 +46,13 @@ class Watcher(Protocol):
     def lost(self, conn: Connection) -> None:
         """The transport is closed."""
         ...
+
+
+class PackedMessage(NamedTuple):
+    """A message as PDUs of one connection, not yet sent."""
+
+    command: Command
+    pdus: list[Buffer]
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -161,29 +168,42 @@ class Connection(asyncio.BufferedProtocol):
         """
         if self._streaming and self.established:
             self._held.append((context_id, command, data_set))
-            return
-        association = self._association
-        data = None if data_set is None else (data_set,)
-        now = self._loop.time()
-        for pdus in pdata_pdus(context_id, encode_command(command), data, association.max_send_pdu):
-            association.p_data(pdus, now)
-        self._flush()
-        self._count_answer(command)
+        else:
+            self.send_packed(self.pack(context_id, command, None if data_set is None else (data_set,)))
 
-    async def send_stream(self, context_id: int, command: Command, chunks: AsyncIterator[bytes]) -> None:
+    def pack(self, context_id: int, command: Command, data_set: Iterable[Buffer] | None) -> PackedMessage:
+        """A whole message ready to send: so the next one is made while the peer is busy with the one before.
+
+        The buffers of `data_set` are not copied and must stay as they are.
+        """
+        return PackedMessage(
+            command, message_pdus(context_id, encode_command(command), data_set, self._association.max_send_pdu)
+        )
+
+    def send_packed(self, message: PackedMessage) -> None:
+        """Send it in one go. UNAVAILABLE when the association is over, USAGE amid a stream."""
+        if self._streaming and self.established:
+            raise LeadglassError(ErrorCode.USAGE, "Another message is being sent.")
+        self._send(message.pdus)
+        self._count_answer(message.command)
+
+    async def send_stream(self, context_id: int, command: Command, chunks: AsyncIterator[Buffer]) -> None:
         """Send a message whose data set comes in chunks, never far ahead of the peer. UNAVAILABLE when it is over.
 
-        If `chunks` raises before its first chunk nothing was sent; later the message cannot be ended, so the
-        association is aborted. Either way the error goes on.
+        The first WRITE_HIGH_WATER bytes wait for each other: a message that has fewer leaves in one go. If `chunks`
+        raises before, nothing was sent; later the message cannot be ended, so the association is aborted. Either way
+        the error goes on.
         """
         packer = FragmentPacker(context_id, self.max_send_pdu)
         out = command_pdus(context_id, encode_command(command), self.max_send_pdu)
+        waiting = 0
         try:
             async for chunk in chunks:
-                full = packer.push(chunk)
-                if full:
-                    self._send(out + full)
-                    out, self._streaming = [], True
+                out += packer.push(chunk)
+                waiting += len(chunk)
+                if waiting >= WRITE_HIGH_WATER:
+                    self._send(out)
+                    out, waiting, self._streaming = [], 0, True
                     await self.drained()
         except BaseException:  # a cancelled sender, too, leaves half a message behind
             if self._streaming:

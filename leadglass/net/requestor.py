@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.dicom.uids import VERIFICATION
-from leadglass.net.connection import Connection
+from leadglass.net.connection import Connection, PackedMessage
 from leadglass.net.dialer import DialOptions, open_association
 from leadglass.net.handler import CloseReason, HandlerDefaults
 from leadglass.net.incoming import IncomingStore, StoreSink
@@ -31,6 +31,7 @@ from leadglass.wire.dimse.commands import (
     c_store_rq,
     response_to,
 )
+from leadglass.wire.ul.pdata import Buffer
 from leadglass.wire.ul.pdu import AcceptedContext, AssociateRQ
 
 RESPONSE_TIMEOUT = 120.0  # seconds without any word of a peer that owes an answer; a C-MOVE may say nothing for long
@@ -38,7 +39,7 @@ CANCEL_PATIENCE = 30.0  # seconds for a cancelled operation to end before the as
 RESPONSES_HIGH_WATER = 1024 * 1024  # bytes of answers waiting for a slow caller before reading pauses
 RESPONSE_WEIGHT = 512  # what an answer without data set counts for
 
-Source: TypeAlias = bytes | Iterable[bytes] | AsyncIterable[bytes]
+Source: TypeAlias = bytes | Iterable[Buffer] | AsyncIterable[Buffer] | PackedMessage
 
 _SEVERAL_RESPONSES = (CommandField.C_FIND_RQ, CommandField.C_GET_RQ, CommandField.C_MOVE_RQ)
 
@@ -166,8 +167,30 @@ class Requestor(HandlerDefaults):
         already, the association is aborted, since a data set cannot be taken back. `originator` is the AE title and
         Message ID of the C-MOVE that this is a sub-operation of.
         """
+        return await self.ask(context, self._store_command(context, sop_instance, priority, originator), data)
+
+    def pack_store(
+        self,
+        context: AcceptedContext,
+        sop_instance: str,
+        data: Iterable[Buffer],
+        *,
+        priority: int = Priority.MEDIUM,
+        originator: tuple[str, int] | None = None,
+    ) -> PackedMessage:
+        """The request of `store` for a data set in memory, ready for `store_packed`."""
+        command = self._store_command(context, sop_instance, priority, originator)
+        return self.connection.pack(context.id, command, data)
+
+    async def store_packed(self, context: AcceptedContext, request: PackedMessage) -> Response:
+        """C-STORE of what `pack_store` made; the peer's answer."""
+        return await self.ask(context, request.command, request)
+
+    def _store_command(
+        self, context: AcceptedContext, sop_instance: str, priority: int, originator: tuple[str, int] | None
+    ) -> Command:
         title, message_id = originator or ("", None)
-        command = c_store_rq(
+        return c_store_rq(
             self.next_message_id(),
             context.abstract_syntax,
             sop_instance,
@@ -175,7 +198,6 @@ class Requestor(HandlerDefaults):
             move_originator_ae=title,
             move_originator_message_id=message_id,
         )
-        return await self.ask(context, command, data)
 
     def find(
         self, context: AcceptedContext, identifier: bytes, *, priority: int = Priority.MEDIUM
@@ -313,7 +335,9 @@ class Requestor(HandlerDefaults):
 
     async def _send(self, context_id: int, command: Command, data: Source | None) -> None:
         conn = self.connection
-        if data is None or isinstance(data, bytes):
+        if isinstance(data, PackedMessage):
+            conn.send_packed(data)
+        elif data is None or isinstance(data, bytes):
             conn.send_message(context_id, command, data)
             await conn.drained()
         else:
@@ -390,7 +414,7 @@ class Requestor(HandlerDefaults):
         conn.abort()
 
 
-async def _chunks(data: Iterable[bytes] | AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+async def _chunks(data: Iterable[Buffer] | AsyncIterable[Buffer]) -> AsyncIterator[Buffer]:
     if isinstance(data, AsyncIterable):
         async for chunk in data:
             yield chunk

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from math import inf
 
 from leadglass.core.errors import LeadglassError
-from leadglass.core.ports import OutgoingDataSet, OutgoingSource, SubOperation
+from leadglass.core.ports import OpenedInstance, OutgoingDataSet, OutgoingSource, SubOperation
 from leadglass.core.records import StoredInstance
-from leadglass.net.connection import Connection
+from leadglass.net.connection import Connection, PackedMessage
 from leadglass.scp.statuses import RETRIEVE
 from leadglass.wire.dimse import status
 from leadglass.wire.dimse.commands import Command, c_store_rq
@@ -26,6 +27,10 @@ class GetSubOperations:
         self._priority = priority
         self._message_id = 0
         self._waiting: asyncio.Future[int] | None = None
+        self._waiting_for: int | None = None
+        self._loop = asyncio.get_running_loop()
+        self._answer_by = inf  # while no answer is due
+        self._timer: asyncio.TimerHandle | None = None
         self._contexts: dict[str, list[AcceptedContext]] = {}
         for context in conn.accepted.values():
             if context.scu_role:
@@ -34,7 +39,7 @@ class GetSubOperations:
     def answered(self, response: Command) -> None:
         """A C-STORE response came; one nobody waits for is ignored."""
         waiting = self._waiting
-        if waiting is None or waiting.done() or response.message_id_responded_to != self._message_id:
+        if waiting is None or waiting.done() or response.message_id_responded_to != self._waiting_for:
             return
         waiting.set_result(response.status or 0)
 
@@ -46,48 +51,78 @@ class GetSubOperations:
     async def run(
         self, instances: Sequence[StoredInstance], source: OutgoingSource, cancelled: Callable[[], bool]
     ) -> AsyncIterator[SubOperation]:
-        """Send each instance; the next one is opened while the peer stores the one before."""
-        loop = asyncio.get_running_loop()
-        ahead: asyncio.Task[OutgoingDataSet | LeadglassError] | None = None
+        """Send each instance. While the peer stores one, the next is made ready to leave."""
+        opened = source.open_all(instances, self._syntaxes_for)
+        self._watch()
         try:
-            for number, stored in enumerate(instances):
-                opened = await (ahead or self._open(stored, source))
-                following = instances[number + 1] if number + 1 < len(instances) else None
-                ahead = loop.create_task(self._open(following, source)) if following is not None else None
-                if isinstance(opened, LeadglassError):
-                    code = status_of(opened, RETRIEVE)
+            item = await opened.next()
+            message = self._packed(item)
+            while item is not None:
+                if isinstance(item.outgoing, LeadglassError):
+                    code, following = status_of(item.outgoing, RETRIEVE), None
                 else:
-                    code = await self._send(stored, opened)
-                yield SubOperation(stored.identity.sop_instance_uid, code)
+                    await self._send(item.stored, item.outgoing, message)
+                    following = opened.ready()
+                    message = self._packed(following)
+                    code = await self._answer()
+                yield SubOperation(item.stored.identity.sop_instance_uid, code)
                 if cancelled():
                     return
+                item = following
+                if item is None:
+                    item = await opened.next()
+                    message = self._packed(item)
         finally:
-            if ahead is not None:
-                ahead.cancel()
+            opened.close()
+            if self._timer is not None:
+                self._timer.cancel()
 
-    async def _open(self, stored: StoredInstance, source: OutgoingSource) -> OutgoingDataSet | LeadglassError:
-        contexts = self._contexts.get(stored.identity.sop_class_uid, [])
-        try:
-            return await source.open(stored, [context.transfer_syntax for context in contexts])
-        except LeadglassError as error:
-            return error
+    def _syntaxes_for(self, stored: StoredInstance) -> list[str]:
+        return [context.transfer_syntax for context in self._contexts.get(stored.identity.sop_class_uid, [])]
 
-    async def _send(self, stored: StoredInstance, opened: OutgoingDataSet) -> int:
+    def _packed(self, item: OpenedInstance | None) -> PackedMessage | None:
+        """The whole message, if the instance can be sent and is in memory."""
+        if item is None or isinstance(item.outgoing, LeadglassError) or item.outgoing.rest is not None:
+            return None
+        context_id, command = self._heading(item.stored, item.outgoing)
+        return self._conn.pack(context_id, command, item.outgoing.first)
+
+    def _heading(self, stored: StoredInstance, outgoing: OutgoingDataSet) -> tuple[int, Command]:
         identity = stored.identity
-        context = next(
-            context
+        context_id = next(
+            context.id
             for context in self._contexts[identity.sop_class_uid]
-            if context.transfer_syntax == opened.transfer_syntax_uid
+            if context.transfer_syntax == outgoing.transfer_syntax_uid
         )
         self._message_id = self._message_id % 0xFFFF + 1
-        self._waiting = asyncio.get_running_loop().create_future()
         command = c_store_rq(
             self._message_id, identity.sop_class_uid, identity.sop_instance_uid, priority=self._priority
         )
-        await self._conn.send_stream(context.id, command, opened.chunks)
+        return context_id, command
+
+    async def _send(self, stored: StoredInstance, outgoing: OutgoingDataSet, message: PackedMessage | None) -> None:
+        self._waiting = self._loop.create_future()
+        if message is not None:
+            self._waiting_for = message.command.message_id
+            self._conn.send_packed(message)
+        else:
+            context_id, command = self._heading(stored, outgoing)
+            self._waiting_for = command.message_id
+            await self._conn.send_stream(context_id, command, outgoing.chunks())
+        self._answer_by = self._loop.time() + RESPONSE_TIMEOUT
+
+    async def _answer(self) -> int:
+        assert self._waiting is not None
         try:
-            async with asyncio.timeout(RESPONSE_TIMEOUT):
-                return await self._waiting
-        except TimeoutError:
+            return await self._waiting
+        finally:
+            self._answer_by = inf
+
+    def _watch(self) -> None:
+        """End the association when an answer is overdue. One timer for all of them: setting one costs more than a
+        small image."""
+        now = self._loop.time()
+        if now >= self._answer_by:
             self._conn.abort()
-            return status.CANNOT_UNDERSTAND
+        else:
+            self._timer = self._loop.call_at(min(self._answer_by, now + RESPONSE_TIMEOUT), self._watch)

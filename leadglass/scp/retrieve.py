@@ -89,37 +89,39 @@ class RetrieveOperation(IdentifierOperation):
         """Send what can be sent; what is left when the receiver goes has failed. Returns why, or an empty text."""
         loop = asyncio.get_running_loop()
         ticker = loop.create_task(self._tick())
-        told = loop.time()
         waiting = dict.fromkeys(stored.identity.sop_instance_uid for stored in instances)
+        sending = loop.create_task(self._count_results(instances, source, waiting))
         try:
-            async with aclosing(self.sub_operations(instances, source)) as results:  # type: ignore[type-var]
-                while (result := await self._next(results)) is not None:
-                    self._tally.count(result.sop_instance_uid, result.status)
-                    waiting.pop(result.sop_instance_uid, None)
-                    if self._cancelled:
-                        break
-                    if loop.time() - told >= PENDING_AT_MOST_EVERY:
-                        self._pending()
-                        told = loop.time()
+            await asyncio.wait((sending, self._cancelling), return_when=asyncio.FIRST_COMPLETED)
+            if not sending.done():
+                await asyncio.wait((sending,), timeout=self.cancel_patience)
+            if sending.done():
+                sending.result()
         except LeadglassError as error:
             for uid in waiting:
                 self._tally.count(uid, status_of(error, RETRIEVE))
             return comment_of(error)
         finally:
             ticker.cancel()
+            if sending.cancel():
+                await asyncio.gather(sending, return_exceptions=True)
         return ""
 
-    async def _next(self, results: AsyncIterator[SubOperation]) -> SubOperation | None:
-        """The next result; None after the last, or when what a C-CANCEL met does not end in `cancel_patience`."""
-        step = asyncio.ensure_future(anext(results, None))
-        try:
-            await asyncio.wait((step, self._cancelling), return_when=asyncio.FIRST_COMPLETED)
-            if not step.done():
-                await asyncio.wait((step,), timeout=self.cancel_patience)
-            return step.result() if step.done() else None
-        finally:
-            if step.cancel():
-                await asyncio.gather(step, return_exceptions=True)
+    async def _count_results(
+        self, instances: list[StoredInstance], source: OutgoingSource, waiting: dict[str, None]
+    ) -> None:
+        """Send until all is sent or a C-CANCEL came, and take from `waiting` what has its result."""
+        loop = asyncio.get_running_loop()
+        told = loop.time()
+        async with aclosing(self.sub_operations(instances, source)) as results:  # type: ignore[type-var]
+            async for result in results:
+                self._tally.count(result.sop_instance_uid, result.status)
+                waiting.pop(result.sop_instance_uid, None)
+                if self._cancelled:
+                    return
+                if loop.time() - told >= PENDING_AT_MOST_EVERY:
+                    self._pending()
+                    told = loop.time()
 
     async def _tick(self) -> None:
         """A pending answer at least every PENDING_INTERVAL_SECONDS, also while a destination connects."""

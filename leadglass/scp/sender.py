@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 from leadglass.core.device import Device, Endpoint
 from leadglass.core.errors import ErrorCode, LeadglassError
-from leadglass.core.ports import OutgoingSource, SubOperation
+from leadglass.core.ports import OpenedInstance, OutgoingSource, SubOperation
 from leadglass.core.records import StoredInstance
 from leadglass.dicom import uids
 from leadglass.net.dialer import DialOptions
@@ -21,7 +21,7 @@ from leadglass.net.requestor import Requestor, dial
 from leadglass.scp.statuses import RETRIEVE
 from leadglass.wire.dimse import status
 from leadglass.wire.dimse.failures import status_of
-from leadglass.wire.ul.pdu import ProposedContext
+from leadglass.wire.ul.pdu import AcceptedContext, ProposedContext
 
 ContextFor = Callable[[Device], ssl.SSLContext | None]
 
@@ -61,9 +61,8 @@ class DeviceSender:
             batch = [stored for stored in instances if stored.identity.sop_class_uid in classes]
             peer = await self._dial(destination, endpoint, contexts)
             try:
-                for stored in batch:
-                    code = await self._store(peer, stored, source, origin)
-                    yield SubOperation(stored.identity.sop_instance_uid, code)
+                async for result in self._send_over(peer, batch, source, origin):
+                    yield result
                 await peer.release()
             finally:
                 peer.abort()
@@ -79,18 +78,45 @@ class DeviceSender:
             raise
 
     @staticmethod
-    async def _store(
-        peer: Requestor, stored: StoredInstance, source: OutgoingSource, origin: tuple[str, int] | None
-    ) -> int:
-        if not peer.connection.established:  # nothing more is read for a peer that is gone
-            return status.CANNOT_UNDERSTAND
-        contexts = peer.contexts_for(stored.identity.sop_class_uid)
+    async def _send_over(
+        peer: Requestor, instances: Sequence[StoredInstance], source: OutgoingSource, origin: tuple[str, int] | None
+    ) -> AsyncIterator[SubOperation]:
+        contexts = {
+            stored.identity.sop_class_uid: peer.contexts_for(stored.identity.sop_class_uid) for stored in instances
+        }
+
+        def accepted(stored: StoredInstance) -> list[str]:
+            return [context.transfer_syntax for context in contexts[stored.identity.sop_class_uid]]
+
+        opened = source.open_all(instances, accepted)
         try:
-            opened = await source.open(stored, [context.transfer_syntax for context in contexts])
-            context = next(c for c in contexts if c.transfer_syntax == opened.transfer_syntax_uid)
-            answer = await peer.store(context, stored.identity.sop_instance_uid, opened.chunks, originator=origin)
-        except LeadglassError as error:
-            if not peer.connection.established:
-                return status.CANNOT_UNDERSTAND
-            return status_of(error, RETRIEVE)
-        return answer.status
+            number = 0
+            while peer.connection.established and (item := await opened.next()) is not None:
+                identity = item.stored.identity
+                code = await _store(peer, contexts[identity.sop_class_uid], item, origin)
+                number += 1
+                yield SubOperation(identity.sop_instance_uid, code)
+        finally:
+            opened.close()
+        for stored in instances[number:]:  # nothing more is read for a peer that is gone
+            yield SubOperation(stored.identity.sop_instance_uid, status.CANNOT_UNDERSTAND)
+
+
+async def _store(
+    peer: Requestor, contexts: Sequence[AcceptedContext], item: OpenedInstance, origin: tuple[str, int] | None
+) -> int:
+    """Send one instance; the status of its C-STORE, or of what kept it here."""
+    outgoing, uid = item.outgoing, item.stored.identity.sop_instance_uid
+    if isinstance(outgoing, LeadglassError):
+        return status_of(outgoing, RETRIEVE)
+    context = next(context for context in contexts if context.transfer_syntax == outgoing.transfer_syntax_uid)
+    try:
+        if outgoing.rest is None:
+            answer = await peer.store_packed(context, peer.pack_store(context, uid, outgoing.first, originator=origin))
+        else:
+            answer = await peer.store(context, uid, outgoing.chunks(), originator=origin)
+    except LeadglassError as error:
+        if not peer.connection.established:
+            return status.CANNOT_UNDERSTAND
+        return status_of(error, RETRIEVE)
+    return answer.status

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from leadglass.core.errors import ErrorCode, LeadglassError
-from leadglass.core.ports import PixelDecoder, RecordReader
+from leadglass.core.ports import Buffer, PixelDecoder, RecordReader
 from leadglass.dicom.decompress import decompress
 from leadglass.dicom.transcode import Transcoder
 from leadglass.dicom.transfer_syntaxes import TRANSFER_SYNTAXES
@@ -36,7 +36,7 @@ def needs_decoder(stored: str, target: str) -> bool:
     return stored != target and TRANSFER_SYNTAXES[stored].encapsulated
 
 
-def converted(reader: RecordReader, stored: str, target: str, decoder: PixelDecoder) -> Iterator[bytes]:
+def converted(reader: RecordReader, stored: str, target: str, decoder: PixelDecoder) -> Iterator[Buffer]:
     """The data set of `reader` in `target`, in pieces. LeadglassError CANNOT_CONVERT if its pixels do not decode."""
     if stored == target:
         yield from reader.chunks()
@@ -47,7 +47,7 @@ def converted(reader: RecordReader, stored: str, target: str, decoder: PixelDeco
     yield from decompress(reader.read, stored, target, decoder)
 
 
-def transcoded(pieces: Iterator[bytes], source: str, target: str) -> Iterator[bytes]:
+def transcoded(pieces: Iterator[Buffer], source: str, target: str) -> Iterator[bytes]:
     """Native data set bytes, re-encoded. CANNOT_CONVERT if they do not parse."""
     transcoder = Transcoder(source, target)
     try:

@@ -20,6 +20,7 @@ from leadglass.core.identity import InstanceIdentity, PatientKey
 from leadglass.core.limits import CHUNK_SIZE, MAX_HEADER_BYTES
 from leadglass.core.records import RecordTrailer
 from leadglass.keys.derive import hkdf
+from leadglass.vault.disk import Buffer
 
 MAGIC = b"LGrecord"
 VERSION = 1
@@ -97,16 +98,21 @@ class RecordCipher:
         self._cipher = AESGCM(hkdf(study_key, salt, b"leadglass record v1" + archive_id))
         self._prefix = struct.pack(">H", VERSION) + archive_id + key_id + salt
 
-    def seal(self, number: int, plain: bytes | bytearray | memoryview, sealed: bytearray) -> None:
+    def seal(self, number: int, plain: Buffer, sealed: bytearray) -> None:
         """Encrypt a chunk that is not the last into `sealed`, TAG_SIZE bytes longer."""
         associated = self._prefix + _CHUNK.pack(number, 0, 0, 0)
         self._cipher.encrypt_into(number.to_bytes(12, "big"), plain, associated, sealed)
 
-    def seal_last(self, number: int, plain: bytes | bytearray | memoryview, lengths: tuple[int, int]) -> bytes:
+    def seal_last(self, number: int, plain: Buffer, lengths: tuple[int, int]) -> bytes:
         """Ciphertext of the last chunk, which also binds the header's data set and trailer `lengths`."""
         return self._cipher.encrypt(number.to_bytes(12, "big"), plain, self._prefix + _CHUNK.pack(number, 1, *lengths))
 
-    def open(self, number: int, sealed: bytes | memoryview, header: RecordHeader) -> bytes:
+    def open_into(self, number: int, sealed: Buffer, plain: memoryview) -> None:
+        """Plaintext of a chunk that is not the last into `plain`, TAG_SIZE bytes shorter; InvalidTag as `open`."""
+        associated = self._prefix + _CHUNK.pack(number, 0, 0, 0)
+        self._cipher.decrypt_into(number.to_bytes(12, "big"), sealed, associated, plain)
+
+    def open(self, number: int, sealed: Buffer, header: RecordHeader) -> bytes:
         """Plaintext of chunk `number`; cryptography's InvalidTag if it is not that chunk of that record."""
         last = number == header.chunk_count - 1
         lengths = (header.data_set_length, header.trailer_length) if last else (0, 0)

@@ -93,7 +93,13 @@ class SegmentVault:
             with failing_as(ErrorCode.DAMAGED, _UNREADABLE):
                 size = self._disk.size(segment.descriptor)
             reader = SegmentRecordReader(
-                self._disk, segment.descriptor, location.offset, size, self._ring.by_id, owns=True
+                self._disk,
+                segment.descriptor,
+                location.offset,
+                size,
+                self._ring.by_id,
+                owns=True,
+                expected=location.data_set_length,
             )
             if reader.trailer.identity != identity or reader.data_set_length != location.data_set_length:
                 raise LeadglassError(ErrorCode.DAMAGED, "The record is of another instance.")

@@ -16,7 +16,7 @@ from leadglass.net.connection import Connection
 from leadglass.net.handler import CloseReason, HandlerDefaults
 from leadglass.net.listener import Listener, ListenOptions, listen
 from leadglass.wire.dimse.commands import Command, CommandField, c_echo_rsp, c_store_rq, c_store_rsp, encode_command
-from leadglass.wire.dimse.messages import pdata_pdus
+from leadglass.wire.dimse.messages import message_pdus
 from leadglass.wire.ul.codec import decode, encode
 from leadglass.wire.ul.pdu import (
     AssociateAC,
@@ -141,7 +141,7 @@ class Peer:
 
 def store_pdus(data: bytes, max_pdu: int = 16384) -> bytes:
     command = encode_command(c_store_rq(1, CT, "1.2.3.4"))
-    return b"".join(part for pdus in pdata_pdus(1, command, (data,), max_pdu) for part in pdus)
+    return b"".join(message_pdus(1, command, (data,), max_pdu))
 
 
 class Lab:

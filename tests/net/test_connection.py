@@ -83,7 +83,7 @@ async def test_a_broken_source_aborts_rather_than_ends_the_message(lab: Any) -> 
     listener = await lab.listen()
 
     async def breaks() -> AsyncIterator[bytes]:
-        yield bytes(50000)
+        yield bytes(WRITE_HIGH_WATER)
         raise LeadglassError(ErrorCode.DAMAGED, "It does not authenticate.")
 
     conn = await dial(lab, listener.port, Caller())
@@ -98,13 +98,13 @@ async def test_a_message_sent_amid_another_waits_for_its_end(lab: Any) -> None:
     listener = await lab.listen()
     caller = Caller()
     conn = await dial(lab, listener.port, caller)
-    data = bytes(range(250)) * 400
+    data = bytes(range(250)) * (WRITE_HIGH_WATER // 200)
 
     async def interrupted() -> AsyncIterator[bytes]:
-        yield data[:60_000]
+        yield data[:WRITE_HIGH_WATER]
         assert conn.sending
         conn.send_message(3, c_echo_rq(2))
-        yield data[60_000:]
+        yield data[WRITE_HIGH_WATER:]
 
     assert not conn.sending
     await conn.send_stream(1, c_store_rq(1, lab.CT, "1.2"), interrupted())
@@ -114,12 +114,12 @@ async def test_a_message_sent_amid_another_waits_for_its_end(lab: Any) -> None:
     assert lab.handlers[0].stored == [data]
 
 
-async def test_a_source_that_fails_at_once_leaves_the_association_usable(lab: Any) -> None:
+async def test_a_source_that_fails_before_anything_was_sent_leaves_the_association_usable(lab: Any) -> None:
     listener = await lab.listen()
 
     async def fails() -> AsyncIterator[bytes]:
+        yield bytes(50_000)
         raise LeadglassError(ErrorCode.NOT_FOUND, "It is gone.")
-        yield b""
 
     caller = Caller()
     conn = await dial(lab, listener.port, caller)

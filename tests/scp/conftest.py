@@ -22,7 +22,7 @@ from leadglass.dicom.values import read_attributes, write_attributes
 from leadglass.net.proposals import association_request, propose_one
 from leadglass.net.requestor import Requestor, Response, dial
 from leadglass.wire.dimse.commands import Command, c_store_rq, decode_command, encode_command
-from leadglass.wire.dimse.messages import pdata_pdus
+from leadglass.wire.dimse.messages import message_pdus
 from leadglass.wire.ul.codec import decode, encode
 from leadglass.wire.ul.pdu import AssociateRQ, Pdu, RoleSelection
 
@@ -165,7 +165,7 @@ def request(calling: str = "WS", called: str = "LEADGLASS", classes: Sequence[st
 
 def message(context_id: int, command: Command, data: bytes | None = None, max_pdu: int = 16384) -> bytes:
     pieces = None if data is None else (data,)
-    return b"".join(part for pdus in pdata_pdus(context_id, encode_command(command), pieces, max_pdu) for part in pdus)
+    return b"".join(message_pdus(context_id, encode_command(command), pieces, max_pdu))
 
 
 class Door:

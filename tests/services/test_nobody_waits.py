@@ -24,8 +24,7 @@ async def test_queries_that_take_long_delay_no_store_and_no_retrieve(archive):
         async with asyncio.timeout(20):
             await store_one(archive, study=2)
             (stored,) = await archive.retrieve.select(SYSTEM, image(1, 1))
-            outgoing = await archive.retrieve.source(SYSTEM).open(stored, [EXPLICIT_VR_LE])
-            assert [piece async for piece in outgoing.chunks]
+            assert await fetched(archive.retrieve, stored, EXPLICIT_VR_LE)
         assert not any(task.done() for task in long_ones)
     finally:
         release.set()
@@ -50,10 +49,15 @@ async def test_images_that_do_not_decode_in_time_delay_none_that_need_no_decoder
         try:
             async with asyncio.timeout(20):
                 for syntax in (EXPLICIT_VR_LE, IMPLICIT_VR_LE):
-                    outgoing = await retrieve.source(SYSTEM).open(stored, [syntax])
-                    assert [piece async for piece in outgoing.chunks]
+                    assert await fetched(retrieve, stored, syntax)
         finally:
             release.set()
+
+
+async def fetched(retrieve, stored, syntax):
+    """The data set in this syntax."""
+    item = await retrieve.source(SYSTEM).open_all([stored], lambda _: [syntax]).next()
+    return b"".join([piece async for piece in item.outgoing.chunks()])
 
 
 class Unheard:

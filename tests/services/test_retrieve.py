@@ -14,6 +14,7 @@ from leadglass.app.archive import Archive
 from leadglass.app.home import Home
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.events import EventKind
+from leadglass.core.ports import OutgoingDataSet
 from leadglass.core.principal import Principal, PrincipalKind, Right
 from leadglass.core.query import Level, Selection
 from leadglass.core.records import StoredInstance
@@ -31,8 +32,17 @@ async def only(archive: Archive, selection: Selection) -> StoredInstance:
 
 async def fetched(archive: Archive, stored: StoredInstance, *accepted: str) -> tuple[str, bytes]:
     """The syntax it left in, and its bytes."""
-    outgoing = await archive.retrieve.source(STATION).open(stored, accepted)
-    return outgoing.transfer_syntax_uid, b"".join([piece async for piece in outgoing.chunks])
+    outgoing = await opening(archive, stored, *accepted)
+    return outgoing.transfer_syntax_uid, b"".join([piece async for piece in outgoing.chunks()])
+
+
+async def opening(archive: Archive, stored: StoredInstance, *accepted: str) -> OutgoingDataSet:
+    item = await archive.retrieve.source(STATION).open_all([stored], lambda _: accepted).next()
+    assert item is not None
+    assert item.stored == stored
+    if isinstance(item.outgoing, LeadglassError):
+        raise item.outgoing
+    return item.outgoing
 
 
 @pytest.mark.parametrize("size", [10, 65_536, 3_000_000])
@@ -82,7 +92,7 @@ async def test_reading_is_journalled_before_the_first_byte(home: Home) -> None:
     with opened(home) as archive:
         await store_one(archive)
         stored = await only(archive, image(1, 1))
-        await archive.retrieve.source(STATION).open(stored, (EXPLICIT_VR_LE,))  # not one piece is taken
+        await opening(archive, stored, EXPLICIT_VR_LE)  # not one piece is taken
         entries = [entry.event for entry in read_journal(home.journal, archive.keys.journal)]
     accessed = [event for event in entries if event.kind is EventKind.INSTANCES_ACCESSED]
     assert accessed
@@ -112,7 +122,7 @@ async def test_damage_at_rest_is_said_before_the_first_byte(home: Home, target: 
             file.seek(stored.location.offset + 700)
             file.write(b"\0" * 64)
         with pytest.raises(LeadglassError) as refused:
-            await archive.retrieve.source(STATION).open(stored, (target,))
+            await opening(archive, stored, target)
         assert refused.value.code is ErrorCode.DAMAGED
 
 

@@ -45,7 +45,8 @@ EXEMPT_CLASSES = {
     "programs.Programs": "it makes principals out of bearers: there is none to ask before it has decided",
     "ingest.Reception": "one store; handed out by Ingest.begin to who may store",
     "receipts.Receipts": "tells the time and the order; a part of Ingest",
-    "retrieve.RetrieveSource": "opens instances for one principal; handed out by Retrieve.source to who may retrieve",
+    "read_ahead.ReadAhead": "the instances that a RetrieveSource opens, ahead of who sends them",
+    "read_ahead.RetrieveSource": "opens instances for one principal; handed out by Retrieve.source to who may retrieve",
 }
 # Public methods of use case classes that are no use cases.
 EXEMPT_METHODS = {

@@ -26,7 +26,7 @@ from leadglass.wire.dimse.messages import (
     FragmentPacker,
     MessageAssembler,
     command_pdus,
-    pdata_pdus,
+    message_pdus,
 )
 from leadglass.wire.ul.events import DataReceived
 
@@ -202,42 +202,31 @@ def values_of(buffers: list[bytes]) -> list[tuple[int, int, bytes]]:
     return found
 
 
-def join(lists: Iterator[list[bytes]]) -> list[bytes]:
-    return [bytes(buffer) for buffers in lists for buffer in buffers]
-
-
-def test_a_small_message_is_one_send() -> None:
-    sends = list(pdata_pdus(5, encode_command(STORE), [DATA], 16384))
-    assert len(sends) == 1
-    assert values_of(sends[0]) == [(5, 3, encode_command(STORE)), (5, 2, DATA)]
+def test_a_message_is_its_command_and_its_data_set() -> None:
+    buffers = message_pdus(5, encode_command(STORE), [DATA], 16384)
+    assert values_of(buffers) == [(5, 3, encode_command(STORE)), (5, 2, DATA)]
 
 
 def test_a_command_alone_is_one_buffer() -> None:
     buffers = command_pdus(5, encode_command(ECHO), 16384)
     assert len(buffers) == 1
     assert values_of(buffers) == [(5, 3, encode_command(ECHO))]
-    assert [bytes(buffer) for buffer in next(pdata_pdus(5, encode_command(ECHO), None, 0))] == buffers
+    assert [bytes(buffer) for buffer in message_pdus(5, encode_command(ECHO), None, 0)] == buffers
 
 
 def test_an_empty_data_set_has_one_empty_value() -> None:
-    assert values_of(join(pdata_pdus(5, None, [], 0))) == [(5, 2, b"")]
+    assert values_of(message_pdus(5, None, [], 0)) == [(5, 2, b"")]
 
 
 def test_a_large_data_set_is_not_copied() -> None:
     data = bytes(3 * MAX_PDU_LENGTH)
-    buffers = [buffer for send in pdata_pdus(1, None, [data], 16384) for buffer in send]
+    buffers = message_pdus(1, None, [data], 16384)
     assert all(buffer.obj is data for buffer in buffers if isinstance(buffer, memoryview))
     assert sum(len(buffer) for buffer in buffers if isinstance(buffer, memoryview)) == len(data)
 
 
-def test_a_large_data_set_goes_out_in_several_sends() -> None:
-    sends = list(pdata_pdus(1, encode_command(STORE), [bytes(MAX_PDU_LENGTH)] * 5, 16384))
-    assert len(sends) > 3
-    assert all(sum(map(len, send)) < 3 * MAX_PDU_LENGTH for send in sends)
-
-
 def test_a_peer_without_bound_gets_pdus_of_our_bound() -> None:
-    values = values_of(join(pdata_pdus(1, None, [bytes(3 * MAX_PDU_LENGTH)], 0)))
+    values = values_of(message_pdus(1, None, [bytes(3 * MAX_PDU_LENGTH)], 0))
     assert max(len(data) for _, _, data in values) == MAX_PDU_LENGTH - 6
 
 
@@ -250,7 +239,7 @@ def test_a_peer_that_leaves_no_room_is_refused(max_pdu: int) -> None:
 @given(st.lists(st.binary(max_size=60), max_size=12), st.integers(8, 64))
 def test_fragments_are_full_even_and_in_order(chunks: list[bytes], max_pdu: int) -> None:
     raw = encode_command(STORE)
-    values = values_of(join(pdata_pdus(3, raw, chunks, max_pdu)))
+    values = values_of(message_pdus(3, raw, chunks, max_pdu))
     command = [value for value in values if value[1] & 1]
     data = [value for value in values if not value[1] & 1]
     assert values == command + data

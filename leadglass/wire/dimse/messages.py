@@ -7,7 +7,7 @@ sliced by memoryview into fragments that fill a PDU and have even lengths, which
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable
 from typing import NamedTuple
 
 from leadglass.core.limits import MAX_COMMAND_SET_LENGTH, MAX_IDENTIFIER_LENGTH, MAX_PDU_LENGTH
@@ -15,8 +15,6 @@ from leadglass.wire.dimse.command import Command, CommandField, decode_command
 from leadglass.wire.dimse.elements import violation
 from leadglass.wire.ul.events import DataReceived
 from leadglass.wire.ul.pdata import COMMAND, LAST, PDV_HEADER_LENGTH, Buffer, p_data_header
-
-SEND_BATCH = MAX_PDU_LENGTH  # bytes of data that go into one list of buffers
 
 
 class CommandReceived(NamedTuple):
@@ -131,6 +129,7 @@ class FragmentPacker:
         self._room = _room(max_pdu)
         if self._room < 2:
             raise violation("The peer's maximum PDU length leaves no room for data.")
+        self._full_header = p_data_header(context_id, flags, self._room)
         self._held: list[memoryview] = []
         self._held_length = 0
 
@@ -141,10 +140,11 @@ class FragmentPacker:
         start, end, room = 0, len(view), self._room
         while self._held_length + end - start > room:
             stop = start + room - self._held_length
-            out.append(p_data_header(self._context_id, self._flags, room))
-            out += self._held
+            out.append(self._full_header)
+            if self._held:
+                out += self._held
+                self._held, self._held_length = [], 0
             out.append(view[start:stop])
-            self._held, self._held_length = [], 0
             start = stop
         if start < end:
             self._held.append(view[start:])
@@ -158,27 +158,15 @@ class FragmentPacker:
         return out
 
 
-def pdata_pdus(
-    context_id: int, command: bytes | None, data: Iterable[Buffer] | None, max_pdu: int
-) -> Iterator[list[Buffer]]:
-    """The buffers of a message, each list for one send of about SEND_BATCH bytes; a small message is one list.
+def message_pdus(context_id: int, command: bytes | None, data: Iterable[Buffer] | None, max_pdu: int) -> list[Buffer]:
+    """The buffers of a message that is in memory, for one send.
 
     `command` None: the rest of a message whose command was sent before. `data` None: no data set; empty: an empty one.
     """
     out: list[Buffer] = command_pdus(context_id, command, max_pdu) if command is not None else []
-    if data is None:
-        yield out
-        return
-    packer = FragmentPacker(context_id, max_pdu)
-    waiting = 0
-    for chunk in data:
-        full = packer.push(chunk)
-        if not full:
-            continue
-        out += full
-        waiting += sum(map(len, full))
-        if waiting >= SEND_BATCH:
-            yield out
-            out, waiting = [], 0
-    out += packer.finish()
-    yield out
+    if data is not None:
+        packer = FragmentPacker(context_id, max_pdu)
+        for chunk in data:
+            out += packer.push(chunk)
+        out += packer.finish()
+    return out
