@@ -63,7 +63,7 @@ def wait_for_port(port: int, process: subprocess.Popen[bytes], seconds: float = 
 
 
 @contextlib.contextmanager
-def _started(command: list[str], port: int, **options: object) -> Iterator[subprocess.Popen[bytes]]:
+def started(command: list[str], port: int, **options: object) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)  # type: ignore[call-overload]
     try:
         wait_for_port(port, process)
@@ -78,7 +78,7 @@ def _started(command: list[str], port: int, **options: object) -> Iterator[subpr
 
 
 @contextlib.contextmanager
-def _scratch() -> Iterator[Path]:
+def scratch_folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="leadglass-bench-"))
     try:
         yield folder
@@ -96,7 +96,7 @@ def dcmtk_environment(nodelay: bool) -> dict[str, str]:
 def orthanc(nodelay: bool = True) -> Iterator[Running]:
     """Orthanc as packaged: SQLite, files on disk, syncs as its defaults say."""
     program = shutil.which("Orthanc") or "/usr/sbin/Orthanc"
-    with _scratch() as folder:
+    with scratch_folder() as folder:
         port, http = free_port(), free_port()
         settings = {
             "Name": "bench",
@@ -113,41 +113,41 @@ def orthanc(nodelay: bool = True) -> Iterator[Running]:
         }
         config = folder / "orthanc.json"
         config.write_text(json.dumps(settings))
-        with _started([program, str(config)], port, env=dcmtk_environment(nodelay)) as process:
+        with started([program, str(config)], port, env=dcmtk_environment(nodelay)) as process:
             yield Running("orthanc", port, "ORTHANC", [process.pid], folder, {"http": str(http)})
 
 
 @contextlib.contextmanager
 def storescp(nodelay: bool = True) -> Iterator[Running]:
     """DCMTK storescp: writes files, keeps no index, does not sync."""
-    with _scratch() as folder:
+    with scratch_folder() as folder:
         (folder / "out").mkdir()
         port = free_port()
         command = ["storescp", "--fork", "-od", str(folder / "out"), str(port)]
-        with _started(command, port, env=dcmtk_environment(nodelay)) as process:
+        with started(command, port, env=dcmtk_environment(nodelay)) as process:
             yield Running("storescp", port, "STORESCP", [process.pid], folder)
 
 
 @contextlib.contextmanager
 def python_peer(script: str, nodelay: bool = True) -> Iterator[Running]:
     """A Python peer of this folder: `pynetdicom_scp` (files, no sync) or `bare_reader` (nothing kept)."""
-    with _scratch() as folder:
+    with scratch_folder() as folder:
         port = free_port()
         command = [sys.executable, str(HERE / f"{script}.py"), str(port), str(folder)]
-        with _started(command, port) as process:
+        with started(command, port) as process:
             yield Running(script, port, "PEER", [process.pid], folder)
 
 
 @contextlib.contextmanager
 def leadglass(nodelay: bool = True) -> Iterator[Running]:
     """Leadglass with the whole promise: encrypted, catalogued, synced, journalled; one plain device on loopback."""
-    with _scratch() as folder:
+    with scratch_folder() as folder:
         port = free_port()
         command = [sys.executable, "-m", "bench.archive", str(folder), str(port)]
-        with _started(command, port, cwd=HERE.parent) as process:
-            yield Running("leadglass", port, "LEADGLASS", _family(process.pid), folder)
+        with started(command, port, cwd=HERE.parent) as process:
+            yield Running("leadglass", port, "LEADGLASS", family(process.pid), folder)
 
 
-def _family(pid: int) -> list[int]:
+def family(pid: int) -> list[int]:
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *(grandchild for child in children for grandchild in _family(int(child)))]
+    return [pid, *(grandchild for child in children for grandchild in family(int(child)))]
