@@ -162,9 +162,9 @@ class Vault(Protocol):
         last sync. On failure the segment is given up and LeadglassError OUT_OF_RESOURCES raised. One thread only."""
         ...
 
-    def open(self, location: Location, identity: InstanceIdentity) -> RecordReader:
+    def open(self, location: Location, identity: InstanceIdentity, *, whole: bool = False) -> RecordReader:
         """The record at `location`. NOT_FOUND if its segment is gone, DAMAGED if it does not authenticate or is of
-        another instance."""
+        another instance. `whole` says that all of it is wanted: a small one is then read from the medium at once."""
         ...
 
     def segments(self) -> list[str]:

@@ -24,7 +24,7 @@ from leadglass.dicom.json_model import json_maker
 from leadglass.dicom.model import ModelMaker
 from leadglass.dicom.xml_model import xml_maker
 from leadglass.services.admit import Gate, use_case
-from leadglass.services.retrieve import AccessJournal
+from leadglass.services.read_ahead import AccessJournal
 
 T = TypeVar("T")
 

@@ -85,7 +85,7 @@ class RetrieveSource:
             raise LeadglassError(ErrorCode.CANNOT_CONVERT, "The receiver accepts no transfer syntax that fits.")
         who = self._principal
         self._accesses.begin(who.name, who.address, stored.identity.study_uid)
-        reader = self._vault.open(stored.location, stored.identity)
+        reader = self._vault.open(stored.location, stored.identity, whole=True)
         pieces = _closing(reader, converted(reader, stored.transfer_syntax_uid, target, self._decoder))
         first, ended = _take(pieces)
         return first, None if ended else pieces

@@ -86,8 +86,8 @@ class SegmentVault:
         """Make what was appended durable."""
         return self._appender.sync()
 
-    def open(self, location: Location, identity: InstanceIdentity) -> SegmentRecordReader:
-        """The record at `location`, if it is the one of `identity`."""
+    def open(self, location: Location, identity: InstanceIdentity, *, whole: bool = False) -> SegmentRecordReader:
+        """The record at `location`, if it is the one of `identity`; see core.ports.Vault."""
         segment = self._directory.open(location.segment)
         try:
             with failing_as(ErrorCode.DAMAGED, _UNREADABLE):
@@ -99,7 +99,7 @@ class SegmentVault:
                 size,
                 self._ring.by_id,
                 owns=True,
-                expected=location.data_set_length,
+                expected=location.data_set_length if whole else None,
             )
             if reader.trailer.identity != identity or reader.data_set_length != location.data_set_length:
                 raise LeadglassError(ErrorCode.DAMAGED, "The record is of another instance.")

@@ -56,10 +56,13 @@ def store(vault: Vault, data: bytes, of: InstanceIdentity, *, spill: bool = Fals
 
 
 def fetch(vault: Vault, location: Location, of: InstanceIdentity) -> bytes:
-    reader = vault.open(location, of)
-    data = b"".join(reader.chunks())
-    reader.close()
-    return data
+    both = []
+    for whole in (False, True):
+        reader = vault.open(location, of, whole=whole)
+        both.append(b"".join(reader.chunks()))
+        reader.close()
+    assert both[0] == both[1]
+    return both[0]
 
 
 @pytest.mark.parametrize("spill", [False, True])

@@ -78,7 +78,7 @@ async def test_no_more_is_opened_than_what_is_sent_and_the_next_batch(
 ) -> None:
     instances, _ = await study_of(archive, [READ_AHEAD // 3] * 12)
     vault, asked = archive.vault.open, []
-    monkeypatch.setattr(archive.vault, "open", lambda *where: asked.append(where) or vault(*where))
+    monkeypatch.setattr(archive.vault, "open", lambda *where, **how: asked.append(where) or vault(*where, **how))
     ahead = ahead_of(archive, instances)
     for _ in range(4):
         assert await ahead.next() is not None
