@@ -1,4 +1,4 @@
-"""One DICOM file of a request on its way into the archive, and the window of those that are being made durable."""
+"""One instance of a request on its way into the archive, and the window of those that are being made durable."""
 
 from __future__ import annotations
 
@@ -16,103 +16,29 @@ from leadglass.web.store_response import Failed, Outcome, Stored
 WINDOW: Final = 16  # instances of one request that wait for the disk together, so that they share its syncs
 _FIRST_LOOK: Final = 4096  # bytes: those of most files' headers up to the Study Instance UID
 
+Begin = Callable[[Announced], Reception]
+
 log = logging.getLogger(__name__)
 
 
-class Intake(Protocol):
-    """One instance that a request brings."""
-
-    async def finish(self) -> Outcome:
-        """All of it has come: what became of it. Raises nothing that is the sender's fault."""
-        ...
-
-    def abort(self) -> None:
-        """It will not be whole."""
-        ...
-
-
-async def feed(reception: Reception, data: bytes | bytearray | memoryview) -> None:
-    """Give `data` to a reception, and wait while it asks for it."""
-    reception.feed(data)
-    while reception.congested:
-        await reception.relieve()
-
-
-class FileIntake:
-    """An application/dicom body. `begin` starts a reception for what was announced."""
-
-    def __init__(self, begin: Callable[[Announced], Reception], study_uid: str) -> None:
-        self._begin = begin
-        self._study_uid = study_uid
-        self._start = bytearray()
-        self._wanted = _FIRST_LOOK
-        self._seen: Looked | None = None
-        self._reception: Reception | None = None
-        self._error: LeadglassError | None = None
+class Sink(Protocol):
+    """Where the content of one part goes."""
 
     async def feed(self, data: memoryview) -> None:
-        """The next bytes. After an error the rest is dropped; `finish` tells."""
-        if self._error is not None:
-            return
-        try:
-            if self._reception is not None:
-                await feed(self._reception, data)
-                return
-            self._start += data
-            if len(self._start) >= self._wanted:
-                self._wanted *= 2
-                await self._open(whole=False)
-        except LeadglassError as error:
-            self._fail(error)
+        """The next bytes. What is wrong with them is told by `end`, not raised."""
+        ...
 
-    async def finish(self) -> Outcome:
-        """See Intake."""
-        try:
-            if self._error is None and self._reception is None:
-                await self._open(whole=True)
-            if self._error is None and self._reception is not None:
-                return Stored((await self._reception.complete()).identity)
-        except LeadglassError as error:
-            self._fail(error)
-        return self.failed(self._error or LeadglassError(ErrorCode.INTERNAL, "The instance was not stored."))
+    async def end(self, window: Window) -> None:
+        """The part is whole."""
+        ...
 
-    def failed(self, error: LeadglassError) -> Failed:
-        """The outcome if `error` is why it is not stored."""
-        if self._seen is None and self._start:
-            with contextlib.suppress(LeadglassError):
-                self._seen = look_at(bytes(self._start), whole=True)
-        seen = self._seen
-        return Failed(seen.sop_class, seen.sop_instance, error) if seen else Failed("", "", error)
+    def broken(self, error: LeadglassError) -> list[Failed]:
+        """The part will not be whole, because of `error`: what is not stored for it."""
+        ...
 
     def abort(self) -> None:
-        """See Intake."""
-        if self._reception is not None:
-            self._reception.abort()
-
-    async def _open(self, *, whole: bool) -> None:
-        start = bytes(self._start)
-        self._seen = seen = look_at(start, whole=whole)
-        if seen is None:
-            return
-        if not (seen.sop_class and seen.sop_instance):
-            raise LeadglassError(ErrorCode.IDENTITY_MISMATCH, "A SOP UID of the data set is absent.")
-        seen.require_storage()
-        self._reception = self._begin(
-            Announced(
-                seen.sop_class,
-                seen.sop_instance,
-                seen.transfer_syntax_uid,
-                file_meta=seen.file_meta,
-                study_uid=self._study_uid,
-            )
-        )
-        self._start.clear()
-        await feed(self._reception, memoryview(start)[seen.data_set_offset :])
-
-    def _fail(self, error: LeadglassError) -> None:
-        self._error = error
-        self._start.clear()
-        self.abort()
+        """Forget it. Harmless after `end`."""
+        ...
 
 
 class Window:
@@ -121,6 +47,10 @@ class Window:
     def __init__(self) -> None:
         self._running: set[asyncio.Task[None]] = set()
         self._outcomes: list[Outcome | None] = []
+
+    def __len__(self) -> int:
+        """How many instances were read."""
+        return len(self._outcomes)
 
     async def add(self, finish: Coroutine[Any, Any, Outcome]) -> None:
         """Have an instance stored; returns while that goes on, unless too many others wait."""
@@ -148,3 +78,117 @@ class Window:
         except Exception as error:  # a fault of ours: its text may hold a patient's data, so only its kind is told
             log.error("an instance was not stored: %s", type(error).__name__, exc_info=log.isEnabledFor(logging.DEBUG))
             self._outcomes[place] = Failed("", "", LeadglassError(ErrorCode.INTERNAL, "There was a fault here."))
+
+
+class Intake:
+    """What every instance on its way has: a reception once it is known what comes, and the first error."""
+
+    def __init__(self, begin: Begin, study_uid: str) -> None:
+        self.sop_class = ""
+        self.sop_instance = ""
+        self._begin = begin
+        self._study_uid = study_uid
+        self._reception: Reception | None = None
+        self._error: LeadglassError | None = None
+
+    def start(self, transfer_syntax_uid: str, file_meta: bytes = b"") -> None:
+        """Begin the reception; the SOP UIDs are known. LeadglassError if it cannot be taken."""
+        if not (self.sop_class and self.sop_instance):
+            raise LeadglassError(ErrorCode.IDENTITY_MISMATCH, "A SOP UID of the data set is absent.")
+        announced = Announced(
+            self.sop_class,
+            self.sop_instance,
+            transfer_syntax_uid,
+            file_meta=file_meta,
+            study_uid=self._study_uid,
+        )
+        self._reception = self._begin(announced)
+
+    async def give(self, data: bytes | memoryview) -> None:
+        """Give bytes of the data set to the reception, and wait while it asks for that."""
+        reception = self._reception
+        assert reception is not None
+        reception.feed(data)
+        while reception.congested:
+            await reception.relieve()
+
+    async def finish(self) -> Outcome:
+        """All of it has come: store it, and tell what became of it. Raises nothing that is the sender's fault."""
+        try:
+            if self._error is None:
+                await self.last()
+            if self._error is None:
+                assert self._reception is not None
+                return Stored((await self._reception.complete()).identity)
+        except LeadglassError as error:
+            self.fail(error)
+        assert self._error is not None
+        return Failed(self.sop_class, self.sop_instance, self._error)
+
+    async def last(self) -> None:
+        """What is to be done when all has come and before it is stored."""
+
+    def fail(self, error: LeadglassError) -> None:
+        """It cannot be stored; what still comes of it is dropped."""
+        self._error = self._error or error
+        self.abort()
+
+    def abort(self) -> None:
+        """See Sink."""
+        if self._reception is not None:
+            self._reception.abort()
+
+
+class FileIntake(Intake):
+    """A DICOM file (a Sink). Its bytes wait until its header says what it is."""
+
+    def __init__(self, begin: Begin, study_uid: str) -> None:
+        super().__init__(begin, study_uid)
+        self._start = bytearray()
+        self._wanted = _FIRST_LOOK
+
+    async def feed(self, data: memoryview) -> None:
+        """See Sink."""
+        if self._error is not None:
+            return
+        try:
+            if self._reception is not None:
+                await self.give(data)
+                return
+            self._start += data
+            if len(self._start) >= self._wanted:
+                self._wanted *= 2
+                await self._open(whole=False)
+        except LeadglassError as error:
+            self.fail(error)
+
+    async def end(self, window: Window) -> None:
+        """See Sink."""
+        await window.add(self.finish())
+
+    def broken(self, error: LeadglassError) -> list[Failed]:
+        """See Sink."""
+        with contextlib.suppress(LeadglassError):
+            self._look(whole=True)
+        return [Failed(self.sop_class, self.sop_instance, error)]
+
+    async def last(self) -> None:
+        """See Intake."""
+        if self._reception is None:
+            await self._open(whole=True)
+
+    async def _open(self, *, whole: bool) -> None:
+        seen = self._look(whole=whole)
+        if seen is None:
+            return
+        if seen.sop_class and seen.sop_instance:
+            seen.require_storage()
+        self.start(seen.transfer_syntax_uid, seen.file_meta)
+        start, self._start = self._start, bytearray()
+        await self.give(memoryview(start)[seen.data_set_offset :])
+
+    def _look(self, *, whole: bool) -> Looked | None:
+        seen = look_at(bytes(self._start), whole=whole) if self._start or whole else None
+        if seen is not None:
+            self.sop_class, self.sop_instance = seen.sop_class, seen.sop_instance
+        return seen
