@@ -18,6 +18,7 @@ from pathlib import Path
 
 from leadglass.app.archive import open_archive
 from leadglass.app.config import MAX_OVERRIDE_DAYS, read_config
+from leadglass.app.demo_steps import dicom_steps, looking_steps, web_steps
 from leadglass.app.home import Home
 from leadglass.app.judging import DEMO_KEYS, KIT_TESTED
 from leadglass.app.making import Plan, make_archive
@@ -26,14 +27,18 @@ from leadglass.app.samples import Sample, generate
 from leadglass.core.device import Device, Endpoint
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.principal import DEVICE_RIGHTS, Principal, PrincipalKind, Right
+from leadglass.core.tokens import Scope
 from leadglass.dicom.part10 import split_file
 from leadglass.net.proposals import association_request, propose_one
 from leadglass.net.requestor import dial
+from leadglass.services.tokens import Wanted
 
 Say = Callable[[str], None]
 TITLE = "LEADGLASS"
 DEVICE, DEVICE_TITLE = "demo", "DEMO"
 RECEIVER_PORT = 11113
+PROGRAM = "demo-web"
+CURL = "curl.conf"
 MADE = "made"  # a file beside the archive, when everything in it was made
 _OPERATOR = Principal(PrincipalKind.OPERATOR, "operator:demo", frozenset(Right), "local")
 _OVERRIDES = (
@@ -53,10 +58,15 @@ def run(folder: Path, port: int, web_port: int, *, keep_serving: bool, say: Say)
         _make(folder, home, port, web_port)
     if os.geteuid() == 0:
         say("You are root: the demo takes that risk by its override running-as-root. A real archive does not start so.")
+    token = _token(folder, home)
     with _serving(home) as server:
         if not filled.exists():
             filled.write_text(asyncio.run(_fill(_port_of(home), say)), "ascii")
-        say(_next_steps(home, _port_of(home), filled.read_text("ascii")))
+        study_uid = filled.read_text("ascii")
+        say(dicom_steps(home, _port_of(home), DEVICE_TITLE, TITLE, study_uid))
+        if token:
+            say(web_steps(folder / CURL, read_config(home.config).web[0].label, token, study_uid))
+        say(looking_steps(home))
         if keep_serving:
             say("Stop it with Ctrl-C.")
             with contextlib.suppress(KeyboardInterrupt):
@@ -118,6 +128,22 @@ def _serving(home: Home) -> Iterator[subprocess.Popen[str]]:
             server.wait()
 
 
+def _token(folder: Path, home: Home) -> str:
+    """A new token for programs, the one of the start before revoked; empty without a web listener. For curl it lies in
+    a file too: what stands in a command line is seen by everybody on the machine."""
+    config = read_config(home.config)
+    if not config.web:
+        return ""
+    with open_archive(home, config, open_keys(config.key_source, home, lambda prompt: "")) as archive:
+        with contextlib.suppress(LeadglassError):  # there was none
+            archive.tokens.revoke(_OPERATOR, PROGRAM)
+        text = archive.tokens.issue(_OPERATOR, Wanted(PROGRAM, frozenset({Scope.READ, Scope.STORE}))).text
+    file = folder / CURL
+    file.touch(mode=0o600)
+    file.write_text(f'header = "Authorization: Bearer {text}"\n', "ascii")
+    return text
+
+
 def _port_of(home: Home) -> int:
     return read_config(home.config).listeners[0].port
 
@@ -158,25 +184,3 @@ def _encoded(sample: Sample) -> bytes:
     sample.dataset.save_as(out, enforce_file_format=True)
     content = out.getvalue()
     return content[split_file(content).data_set_offset :]
-
-
-def _next_steps(home: Home, port: int, study_uid: str) -> str:
-    call = f"-aet {DEVICE_TITLE} -aec {TITLE}"
-    return f"""
-The archive listens on 127.0.0.1 port {port} as {TITLE}, for the device {DEVICE_TITLE} and nobody else.
-Try it with DCMTK (apt install dcmtk):
-
-  echoscu {call} 127.0.0.1 {port}
-  findscu -S {call} -k 0008,0052=STUDY -k PatientName -k ModalitiesInStudy -k StudyDescription 127.0.0.1 {port}
-  getscu -S {call} -k 0008,0052=STUDY -k StudyInstanceUID={study_uid} -od . 127.0.0.1 {port}
-  echoscu -aet STRANGER -aec {TITLE} 127.0.0.1 {port}        (is refused, and you can see it:)
-
-  .venv/bin/leadglass device refused --home {_shown(home.root)}
-  .venv/bin/leadglass journal show --home {_shown(home.root)}
-  .venv/bin/leadglass status --home {_shown(home.root)}
-"""
-
-
-def _shown(path: Path) -> str:
-    here = Path.cwd()
-    return os.fspath(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -1,6 +1,7 @@
 """`leadglass demo`: made once, filled through its own port, served again at once; never on somebody's archive."""
 
 import datetime as dt
+import json
 import os
 import re
 import shlex
@@ -67,6 +68,8 @@ def test_the_lines_it_prints_can_be_pasted(made, running, dcmtk, tmp_path):
     lines = [line.strip() for line in running if line.startswith("  ")]
     for line in lines:
         words = shlex.split(re.sub(r"\s{2,}\(.*", "", line))
+        if words[0] == "curl" or words[0].startswith("lg_"):
+            continue
         if words[0] == ".venv/bin/leadglass":
             assert leadglass(*words[1:]).code == 0
             continue
@@ -109,3 +112,20 @@ def test_a_port_that_is_taken_is_named_without_a_trace(tmp_path):
     assert process.returncode == 8
     assert f"port {port}" in err
     assert "Traceback" not in err
+
+
+def lines_for_curl(running):
+    return [line.strip().partition("        (")[0] for line in running if line.strip().startswith("curl -sK")]
+
+
+def test_its_curl_lines_work_as_pasted(running, made, tmp_path):
+    found = lines_for_curl(running)
+    assert len(found) >= 2
+    assert (made / "curl.conf").stat().st_mode & 0o077 == 0
+    for line in found:
+        if "zip" in line:
+            continue
+        done = subprocess.run(["bash", "-c", line], check=False, capture_output=True, text=True, cwd=ROOT, timeout=30)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout), line
+    assert not any("Bearer" in line for line in found)
