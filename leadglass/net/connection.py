@@ -180,12 +180,13 @@ class Connection(asyncio.BufferedProtocol):
             command, message_pdus(context_id, encode_command(command), data_set, self._association.max_send_pdu)
         )
 
-    def send_packed(self, message: PackedMessage) -> None:
-        """Send it in one go. UNAVAILABLE when the association is over, USAGE amid a stream."""
+    def send_packed(self, *messages: PackedMessage) -> None:
+        """Send them in one go. UNAVAILABLE when the association is over, USAGE amid a stream."""
         if self._streaming and self.established:
             raise LeadglassError(ErrorCode.USAGE, "Another message is being sent.")
-        self._send(message.pdus)
-        self._count_answer(message.command)
+        self._send([buffer for message in messages for buffer in message.pdus])
+        for message in messages:
+            self._count_answer(message.command)
 
     async def send_stream(self, context_id: int, command: Command, chunks: AsyncIterator[Buffer]) -> None:
         """Send a message whose data set comes in chunks, never far ahead of the peer. UNAVAILABLE when it is over.

@@ -6,12 +6,14 @@ import asyncio
 
 from leadglass.core.errors import LeadglassError
 from leadglass.core.query import FindPage
+from leadglass.net.connection import PackedMessage
 from leadglass.scp.identifier_operation import IdentifierOperation
 from leadglass.scp.identifiers import FindRequest, answer_bytes, find_request, unsupported
 from leadglass.scp.negotiation import combines_date_time
+from leadglass.scp.operations import Peer
 from leadglass.scp.statuses import QUERY, comment_of
 from leadglass.wire.dimse import status
-from leadglass.wire.dimse.commands import c_find_rsp
+from leadglass.wire.dimse.commands import Command, c_find_rsp
 from leadglass.wire.dimse.failures import status_of
 
 ANSWERS_PER_TURN = 32  # then others get the loop, and a C-CANCEL is seen
@@ -19,6 +21,10 @@ ANSWERS_PER_TURN = 32  # then others get the loop, and a C-CANCEL is seen
 
 class FindOperation(IdentifierOperation):
     """One C-FIND request, from its command to its final response."""
+
+    def __init__(self, peer: Peer, context_id: int, command: Command) -> None:
+        super().__init__(peer, context_id, command)
+        self._answers: list[PackedMessage] = []  # that leave together: a write apiece costs more than the search
 
     def closed(self) -> None:
         """Nobody listens any more."""
@@ -51,15 +57,22 @@ class FindOperation(IdentifierOperation):
         conn, title, syntax = self._peer.conn, self._peer.called_title, self._context.transfer_syntax
         for number, match in enumerate(page.matches):
             if number % ANSWERS_PER_TURN == ANSWERS_PER_TURN - 1:
+                self._flush()
                 await conn.drained()
                 await asyncio.sleep(0)
             if self._cancelled:
                 return
             code = status.PENDING_WARNING if unsupported(request, match) else status.PENDING
             response = c_find_rsp(self._command, code, has_data_set=True)
-            self._peer.send(self._context.id, response, answer_bytes(match, request, title, syntax))
+            self._answers.append(conn.pack(self._context.id, response, (answer_bytes(match, request, title, syntax),)))
 
     def _finish(self, code: int, comment: str = "", tags: tuple[int, ...] = ()) -> None:
         self.finished = True
         response = c_find_rsp(self._command, code, error_comment=comment, offending_elements=tags)
-        self._peer.send(self._context.id, response)
+        self._answers.append(self._peer.conn.pack(self._context.id, response, None))
+        self._flush()
+
+    def _flush(self) -> None:
+        answers, self._answers = self._answers, []
+        if self._peer.conn.established:
+            self._peer.conn.send_packed(*answers)
