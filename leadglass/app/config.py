@@ -15,6 +15,7 @@ from leadglass.app.openid_config import openid_of
 from leadglass.app.toml_tables import Tables
 from leadglass.app.web_config import WebListener, web_listener
 from leadglass.core.errors import ErrorCode, LeadglassError
+from leadglass.core.limits import MAX_BODY, MAX_INSTANCE, MIB
 
 MAX_OVERRIDE_DAYS = 90
 KEY_SOURCES = ("file", "credential", "fd", "command", "passphrase")
@@ -52,6 +53,14 @@ class Override:
 
 
 @dataclass(frozen=True, slots=True)
+class UploadBounds:
+    """Bytes of one request of STOW-RS, and of one instance in it."""
+
+    request: int = MAX_BODY
+    instance: int = MAX_INSTANCE
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Everything that `leadglass.toml` says."""
 
@@ -62,6 +71,7 @@ class Config:
     overrides: tuple[Override, ...] = ()
     demo: bool = False
     web: tuple[WebListener, ...] = ()
+    uploads: UploadBounds = UploadBounds()
     openid: OpenIdSettings | None = None
 
     def overridden(self, risk: str, today: dt.date, device: str = "") -> Override | None:
@@ -86,7 +96,7 @@ def read_config(path: Path) -> Config:
 def parse_config(raw: Mapping[str, Any], where: str = "leadglass.toml") -> Config:
     """A configuration from its TOML tables; LeadglassError USAGE for anything unknown or out of range."""
     tables = Tables(where)
-    tables.only(raw, {"archive", "keys", "listener", "web", "networks", "openid", "override"}, "")
+    tables.only(raw, {"archive", "keys", "listener", "web", "networks", "openid", "override", "uploads"}, "")
     archive = tables.table(raw, "archive")
     tables.only(archive, {"ae_titles", "demo"}, "archive")
     networks = tables.table(raw, "networks", needed=False)
@@ -102,6 +112,7 @@ def parse_config(raw: Mapping[str, Any], where: str = "leadglass.toml") -> Confi
         overrides=tuple(_override(tables, item) for item in tables.tables(raw, "override")),
         openid=openid_of(tables, raw),
         demo=tables.truth(archive, "demo", "archive", default=False),
+        uploads=_uploads(tables, tables.table(raw, "uploads", needed=False)),
         web=tuple(web_listener(tables, item) for item in tables.tables(raw, "web")),
     )
 
@@ -133,6 +144,15 @@ def _listener(tables: Tables, raw: Mapping[str, Any]) -> ListenerConfig:
         raise tables.wrong("listener", "needs certificate and key together, or neither (then the own CA issues)")
     names = tuple(tables.texts(raw, "names", "listener", []))
     return ListenerConfig(host, port, tls, certificates, certificate, key, names)
+
+
+def _uploads(tables: Tables, raw: Mapping[str, Any]) -> UploadBounds:
+    tables.only(raw, {"request_mib", "instance_mib"}, "uploads")
+    given = {"request_mib": MAX_BODY // MIB, "instance_mib": MAX_INSTANCE // MIB} | dict(raw)
+    for key, value in given.items():
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise tables.wrong(f"uploads.{key}", "must be a number of MiB, at least 1")
+    return UploadBounds(given["request_mib"] * MIB, given["instance_mib"] * MIB)
 
 
 def _override(tables: Tables, raw: Mapping[str, Any]) -> Override:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from leadglass.app.archive import Archive
-from leadglass.web.doorway import WebDoorway
+from leadglass.web.body import BodyLimits
+from leadglass.web.doorway import Uploads, WebDoorway
 
 
 def doorway_of(archive: Archive) -> WebDoorway:
     """What stands behind the web door of this archive."""
+    bounds = archive.config.uploads
     return WebDoorway(
         programs=archive.programs,
         find=archive.find,
@@ -15,4 +17,5 @@ def doorway_of(archive: Archive) -> WebDoorway:
         metadata=archive.metadata,
         ingest=archive.ingest,
         trash=archive.trash,
+        uploads=Uploads(BodyLimits(bounds.request), bounds.instance),
     )

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 from starlette.responses import Response
 
 from leadglass.core.principal import Right
-from leadglass.web import metadata, qido, stow
+from leadglass.web import deletion, metadata, qido, stow
 from leadglass.web.doorway import Call
 from leadglass.web.urls import BASE, INSTANCE, SERIES, STUDY
 
@@ -33,6 +33,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", BASE + "/studies", Right.FIND, qido.search_studies),
     Route("POST", BASE + "/studies", Right.STORE, stow.store),
     Route("POST", STUDY, Right.STORE, stow.store),
+    Route("DELETE", STUDY, Right.DELETE, deletion.delete_study),
+    Route("POST", STUDY + "/undelete", Right.DELETE, deletion.undelete_study),
     Route("GET", BASE + "/series", Right.FIND, qido.search_series),
     Route("GET", BASE + "/instances", Right.FIND, qido.search_instances),
     Route("GET", STUDY + "/series", Right.FIND, qido.search_series),

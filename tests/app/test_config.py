@@ -157,3 +157,16 @@ def test_the_configuration_of_a_new_archive_is_read_back(tmp_path: Path) -> None
     assert config.key_source.value == str(tmp_path / "key")
     (override,) = config.overrides
     assert (override.risk, override.reason, override.device) == ("core-dumps", 'a "reason"', "")
+
+
+def test_uploads_have_bounds_that_can_be_set() -> None:
+    assert parse_config(WHOLE).uploads.request > parse_config(WHOLE).uploads.instance > 10 * 1024**3
+    config = parse_config({**WHOLE, "uploads": {"request_mib": 10, "instance_mib": 1}})
+    assert (config.uploads.request, config.uploads.instance) == (10 * 1024**2, 1024**2)
+
+
+@pytest.mark.parametrize("value", [0, -1, "10", True, 1.5])
+def test_a_bound_of_uploads_that_is_none_is_refused(value: Any) -> None:
+    with pytest.raises(LeadglassError) as refused:
+        parse_config({**WHOLE, "uploads": {"request_mib": value}})
+    assert "uploads.request_mib" in refused.value.comment
