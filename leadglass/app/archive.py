@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,9 +27,11 @@ from leadglass.services.budget import BufferBudget
 from leadglass.services.credentials import Credentials
 from leadglass.services.devices import DeviceRegister
 from leadglass.services.find import Find
+from leadglass.services.frames import Frames
 from leadglass.services.ingest import Ingest
 from leadglass.services.maintenance import Maintenance
 from leadglass.services.metadata import Metadata
+from leadglass.services.open_records import OpenRecords
 from leadglass.services.openid import OpenId
 from leadglass.services.programs import Programs
 from leadglass.services.recovery import Recovery
@@ -62,6 +65,7 @@ class Archive:
     find: Find
     retrieve: Retrieve
     metadata: Metadata
+    frames: Frames
     trash: Trash
     recovery: Recovery
     maintenance: Maintenance
@@ -107,6 +111,9 @@ def open_archive(home: Home, config: Config, keys: KeySet, *, budget: BufferBudg
         stack.callback(refusals.close)
         journal.each_cycle(refusals.flush)
         gate = Gate(journal)
+        records = OpenRecords(vault, time.monotonic)
+        stack.callback(records.close)
+        journal.each_cycle(lambda _: records.sweep())
         provider = OpenId(config.openid, HttpsDocuments(), threads) if config.openid else None
         programs = Programs(state, keys.token, refusals=refusals, provider=provider)
         stack.callback(programs.write_uses, at_once=True)
@@ -149,6 +156,15 @@ def open_archive(home: Home, config: Config, keys: KeySet, *, budget: BufferBudg
                 catalog=catalog,
                 accesses=accesses,
                 threads=reading,
+            ),
+            Frames(
+                gate,
+                records=records,
+                catalog=catalog,
+                accesses=accesses,
+                decoder=decoder,
+                threads=reading,
+                decoding=decoding,
             ),
             trash,
             Recovery(gate, vault, catalog, state, journal),

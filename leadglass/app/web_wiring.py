@@ -15,6 +15,7 @@ def doorway_of(archive: Archive) -> WebDoorway:
         find=archive.find,
         retrieve=archive.retrieve,
         metadata=archive.metadata,
+        frames=archive.frames,
         ingest=archive.ingest,
         trash=archive.trash,
         uploads=Uploads(BodyLimits(bounds.request), bounds.instance),

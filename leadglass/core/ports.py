@@ -111,6 +111,15 @@ class RecordReader(Protocol):
         """Data set bytes [start, start+length), cut at the end. LeadglassError DAMAGED if they do not authenticate."""
         ...
 
+    def pieces(self, start: int, length: int) -> list[bytes]:
+        """As `read`, in pieces as they come to lie in memory, without joining them."""
+        ...
+
+    def pieces_at_hand(self, start: int, length: int) -> list[bytes] | None:
+        """As `pieces` if that takes no waiting for the medium, else None. Allowed on the event loop for pieces of
+        less than a MiB together."""
+        ...
+
     def chunks(self) -> Iterator[Buffer]:
         """The whole data set in order, in pieces of at most a few MiB, each authenticated before it is given."""
         ...

@@ -29,6 +29,7 @@ _NUMBERS: Final = (
     pixels.PLANAR_CONFIGURATION,
 )
 DESCRIBING: Final = frozenset({*_NUMBERS, pixels.NUMBER_OF_FRAMES, pixels.PHOTOMETRIC_INTERPRETATION})
+MAX_DESCRIBING: Final = 64  # bytes of a value of these attributes
 _MAX_FRAMES: Final = 0x7FFFFFFF  # an IS has 32 bits with its sign
 _FORMAT: Final = 1
 _BINARY: Final = struct.Struct("<B65s16sIB2sQQIQQQQ7HI")
@@ -119,6 +120,16 @@ class PixelPlace:
     value_length: int = 0
     extended_offsets: tuple[int, int] = (0, 0)
     extended_lengths: tuple[int, int] = (0, 0)
+
+    def note(self, tag: int, vr: str, at: int, start: int, length: int) -> None:
+        """An element of the outermost level stands at `at`, its value of `length` bytes at `start`. What comes first
+        counts."""
+        if tag in PIXEL_TAGS and not self.tag:
+            self.tag, self.vr, self.element_offset, self.value_offset, self.value_length = tag, vr, at, start, length
+        elif tag == pixels.EXTENDED_OFFSET_TABLE and length != UNDEFINED:
+            self.extended_offsets = (start, length)
+        elif tag == pixels.EXTENDED_OFFSET_TABLE_LENGTHS and length != UNDEFINED:
+            self.extended_lengths = (start, length)
 
 
 def layout_of(

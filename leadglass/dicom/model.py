@@ -18,10 +18,18 @@ from leadglass.dicom.charset import UTF_8, parse_specific_character_set
 from leadglass.dicom.dictionary import AMBIGUOUS_TAGS, vr_of
 from leadglass.dicom.frames import ReadAt
 from leadglass.dicom.index_keys import SPECIFIC_CHARACTER_SET
-from leadglass.dicom.layout import DESCRIBING, OFFSET_TABLES, PIXEL_TAGS, InstanceLayout, PixelPlace, layout_of
-from leadglass.dicom.pixels import EXTENDED_OFFSET_TABLE, EXTENDED_OFFSET_TABLE_LENGTHS, PIXEL_REPRESENTATION
+from leadglass.dicom.layout import (
+    DESCRIBING,
+    MAX_DESCRIBING,
+    OFFSET_TABLES,
+    PIXEL_TAGS,
+    InstanceLayout,
+    PixelPlace,
+    layout_of,
+)
+from leadglass.dicom.pixels import PIXEL_REPRESENTATION
 from leadglass.dicom.private_blocks import PrivateBlocks, is_private
-from leadglass.dicom.scan_encoding import UNDEFINED, Encoding, to_little_endian
+from leadglass.dicom.scan_encoding import Encoding, to_little_endian
 from leadglass.dicom.transfer_syntaxes import lookup
 from leadglass.dicom.values import BYTES_VRS, decode_raw
 from leadglass.dicom.walk import ElementWalk, Level, unparsable
@@ -312,21 +320,10 @@ class _ModelWalk(ElementWalk):
 
     def _note(self, tag: int, vr: str, at: int, start: int, length: int) -> None:
         """Keep what the layout says, where it is met first."""
-        place = self._place
-        if tag in PIXEL_TAGS and not place.tag:
-            place.tag, place.vr, place.element_offset, place.value_offset, place.value_length = (
-                tag,
-                vr,
-                at,
-                start,
-                length,
-            )  # fmt: skip
-        elif tag in DESCRIBING and length <= 64:
+        if tag in DESCRIBING and length <= MAX_DESCRIBING:
             self._describing.setdefault(tag, self.bytes_at(start, length))
-        elif tag == EXTENDED_OFFSET_TABLE and length != UNDEFINED:
-            place.extended_offsets = (start, length)
-        elif tag == EXTENDED_OFFSET_TABLE_LENGTHS and length != UNDEFINED:
-            place.extended_lengths = (start, length)
+        else:
+            self._place.note(tag, vr, at, start, length)
 
 
 def _meant(tag: int, vr: str, encoding: Encoding, signed: bool) -> tuple[str, bool]:

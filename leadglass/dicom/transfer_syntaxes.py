@@ -74,6 +74,12 @@ def _build() -> dict[str, TransferSyntax]:
 
 
 TRANSFER_SYNTAXES: Final[Mapping[str, TransferSyntax]] = MappingProxyType(_build())
+# Encapsulated syntaxes whose frames the sandbox decodes (a test compares the two).
+DECODABLE: Final = frozenset(
+    {_JPEG + n for n in ("50", "51", "53", "55", "57", "70", "80", "81", "90", "91")}
+    | {_JPEG + n for n in ("110", "111", "112", "201", "202", "203")}
+    | {uids.RLE_LOSSLESS, uids.ENCAPSULATED_UNCOMPRESSED, "1.2.840.10008.1.2.8.1"}
+)
 
 
 def lookup(uid: str) -> TransferSyntax | None:

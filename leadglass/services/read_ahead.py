@@ -38,8 +38,12 @@ class AccessJournal(Protocol):
         """Durable when it returns; LeadglassError UNAVAILABLE if it cannot be written."""
         ...
 
+    def is_open(self, principal: str, address: str, study_uid: str) -> bool:
+        """Whether `begin` would return at once. Never blocks."""
+        ...
+
     def note(self, principal: str, address: str, study_uid: str, count: int) -> None:
-        """Count instances that left."""
+        """Count instances that left. Never blocks."""
         ...
 
 

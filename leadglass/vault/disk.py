@@ -132,6 +132,15 @@ class Disk:
             got += len(data)
         return b"".join(pieces)
 
+    def read_at_hand(self, descriptor: int, length: int, offset: int) -> bytearray | None:
+        """`length` bytes at `offset` if memory (the page cache) has them all; None rather than wait for the medium."""
+        data = bytearray(length)
+        try:
+            got = os.preadv(descriptor, [data], offset, os.RWF_NOWAIT)
+        except OSError:
+            return None  # some are not there, or the file system cannot tell
+        return data if got == length else None
+
     def truncate(self, descriptor: int, length: int) -> None:
         """Cut the file to `length` bytes."""
         os.ftruncate(descriptor, length)

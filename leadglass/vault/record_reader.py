@@ -88,6 +88,14 @@ class SegmentRecordReader:
         plain = b"".join(self._pieces(first, last))
         return plain[start - first * CHUNK_SIZE : end - first * CHUNK_SIZE]
 
+    def pieces(self, start: int, length: int) -> list[bytes]:
+        """Data set bytes [start, start+length), cut at the end, in pieces of at most 64 KiB."""
+        return self._cut(start, length, self._read) or []
+
+    def pieces_at_hand(self, start: int, length: int) -> list[bytes] | None:
+        """As `pieces`; None rather than wait for the medium."""
+        return self._cut(start, length, lambda size, offset: self._disk.read_at_hand(self._descriptor, size, offset))
+
     def chunks(self) -> Iterator[Buffer]:
         """The whole data set in pieces of at most 2 MiB."""
         return self._pieces(0, -(-self.data_set_length // CHUNK_SIZE))
@@ -121,6 +129,32 @@ class SegmentRecordReader:
             yield self._open_whole(start, min(_CHUNKS_PER_READ, min(last, tail_first) - start))
         if last > tail_first:
             yield self._tail[: self.header.data_set_length % CHUNK_SIZE]
+
+    def _cut(self, start: int, length: int, read: Callable[[int, int], Buffer | None]) -> list[bytes] | None:
+        """Plaintext chunks as they are, the first and the last one cut. None if `read` gives nothing."""
+        start = max(start, 0)
+        end = min(start + max(length, 0), self.data_set_length)
+        behind = self.data_set_length // CHUNK_SIZE * CHUNK_SIZE  # from there on `_tail` has it
+        found: list[bytes] = []
+        if start < min(end, behind):
+            first, last = start // CHUNK_SIZE, -(-min(end, behind) // CHUNK_SIZE)
+            sealed = read((last - first) * _SEALED_CHUNK, self._chunk_offset(first))
+            if sealed is None:
+                return None
+            found = self._open_each(first, last, memoryview(sealed))
+            found[-1] = found[-1][: min(end, behind) - (last - 1) * CHUNK_SIZE]
+            found[0] = found[0][start - first * CHUNK_SIZE :]
+        if start < end and end > behind:
+            found.append(self._tail[max(start - behind, 0) : end - behind])
+        return found
+
+    def _open_each(self, first: int, last: int, sealed: memoryview) -> list[bytes]:
+        if len(sealed) < (last - first) * _SEALED_CHUNK:
+            raise damaged("The record is cut short.")
+        return [
+            self._open(first + number, sealed[number * _SEALED_CHUNK : (number + 1) * _SEALED_CHUNK])
+            for number in range(last - first)
+        ]
 
     def _open_whole(self, first: int, count: int) -> memoryview:
         """Plaintext of `count` chunks that are full and not the last."""

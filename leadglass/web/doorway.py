@@ -11,6 +11,7 @@ from leadglass.core.limits import MAX_INSTANCE, MAX_UPLOAD_MEMORY
 from leadglass.core.principal import Principal
 from leadglass.services.budget import BufferBudget
 from leadglass.services.find import Find
+from leadglass.services.frames import Frames
 from leadglass.services.ingest import Ingest
 from leadglass.services.metadata import Metadata
 from leadglass.services.retrieve import Retrieve
@@ -47,6 +48,7 @@ class WebDoorway:
     find: Find
     retrieve: Retrieve
     metadata: Metadata
+    frames: Frames
     ingest: Ingest
     trash: Trash
     uploads: Uploads = field(default_factory=Uploads)

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 from starlette.responses import Response
 
 from leadglass.core.principal import Right
-from leadglass.web import deletion, metadata, qido, stow
+from leadglass.web import deletion, frames, metadata, qido, stow, wado
 from leadglass.web.doorway import Call
 from leadglass.web.urls import BASE, INSTANCE, SERIES, STUDY
 
@@ -43,6 +43,10 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", STUDY + "/metadata", Right.RETRIEVE, metadata.study_metadata),
     Route("GET", SERIES + "/metadata", Right.RETRIEVE, metadata.series_metadata),
     Route("GET", INSTANCE + "/metadata", Right.RETRIEVE, metadata.instance_metadata),
+    Route("GET", STUDY, Right.RETRIEVE, wado.study),
+    Route("GET", SERIES, Right.RETRIEVE, wado.series),
+    Route("GET", INSTANCE, Right.RETRIEVE, wado.instance),
+    Route("GET", INSTANCE + "/frames/{list}", Right.RETRIEVE, frames.frames),
 )
 
 # Open to everybody who reaches the listener: they say nothing about content.

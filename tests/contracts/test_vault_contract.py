@@ -80,6 +80,12 @@ def test_what_was_stored_comes_back_after_a_restart(opener: Opener, size: int, s
     assert reader.data_set_length == size
     assert reader.read(size // 3, 1000) == data[size // 3 : size // 3 + 1000]
     assert reader.read(size, 10) == b""
+    places = (0, size // 3, 65_535, 65_536, size - 1, size)
+    for start in places:
+        for length in (0, 1, 1000, 65_536, 131_073, size):
+            pieces = reader.pieces(start, length)
+            assert b"".join(pieces) == data[start : start + length]
+            assert reader.pieces_at_hand(start, length) in (pieces, None)
     reader.close()
     second.close()
 

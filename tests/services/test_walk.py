@@ -18,7 +18,7 @@ from archives import device
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from objects import data_set, encoded, store, store_one, study_uid, uid, whole_study
+from objects import data_set, encoded, image, store, store_one, study_uid, uid, whole_study
 
 import leadglass.services
 from leadglass.app.archive import Archive
@@ -40,7 +40,10 @@ EXEMPT_CLASSES = {
     "admission.Admission": "it makes principals out of callers: there is none to ask before it has decided",
     "admission.Devices": "the registry that Admission decides on; it gives nothing of patients",
     "budget.BufferBudget": "counts bytes; a part of Ingest and Reception",
+    "frames.InstanceContent": "reads one instance; handed out by Frames.instance to who may retrieve it",
     "group_commit.GroupCommit": "the last steps of a store; reached only with a record that Ingest began",
+    "open_records.OpenRecord": "a part of Frames: a record that is kept open",
+    "open_records.OpenRecords": "a part of Frames: which records are kept open; says nothing of rights",
     "openid.OpenId": "proves bearers for Programs: there is nobody to ask before it has",
     "programs.Programs": "it makes principals out of bearers: there is none to ask before it has decided",
     "ingest.Reception": "one store; handed out by Ingest.begin to who may store",
@@ -204,6 +207,7 @@ async def called(archive: Archive, kind: type, method: str, who: Principal = SYS
         "DeviceRegister.enable": lambda: archive.devices.enable(who, "ct", enabled=False),
         "DeviceRegister.remove": lambda: archive.devices.remove(who, "ct"),
         "Find.find": lambda: archive.find.find(who, Query(Level.STUDY, {})),
+        "Frames.instance": lambda: archive.frames.instance(who, image(1, 1)),
         "Metadata.series": lambda: archive.metadata.series(who, whole_study(1), ""),
         "Metadata.instances": lambda: archive.metadata.instances(who, whole_study(1), ""),
         "Metadata.xml": lambda: archive.metadata.xml(who, whole_study(1), ""),
