@@ -1,26 +1,19 @@
-"""`python -m bench [--runs N] [--studies N]`: measure, print tables, write bench.json, .svg and .md in bench/out."""
+"""`python -m bench [--runs N] [--only SECTION ...] [--readme]`: measure side by side, print, write bench/out.
+
+Sections: ingest, retrieve, find, scale, memory, path. With --readme the README's section on speed is written too.
+"""
 
 from __future__ import annotations
 
 import argparse
-import datetime as dt
-import json
-import os
-import platform
-import statistics
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import matplotlib as mpl
+from bench import catalog_scale, find, hot_path, ingest, memory, report, retrieve
+from bench.report import Row
 
-from bench import find, ingest, retrieve
-
-mpl.use("Agg")
-import matplotlib.pyplot as plt  # after the backend is chosen
-
-OUT = Path(__file__).parent / "out"
-BARS = {
+AGAINST_ORTHANC = {
     "CT, 1 association": 2.5,
     "MR, 1 association": 2.2,
     "CT, 4 associations": 2.5,
@@ -29,81 +22,60 @@ BARS = {
     "C-GET of 500 CT": 2.0,
     "C-MOVE of 500 CT": 2.0,
 }
-FIND_RATIO, FIND_P95 = 5.0, 10.0  # requests per second against Orthanc; milliseconds
+
+
+def _ingest(runs: int) -> list[Row]:
+    figures = ingest.run(Path(tempfile.mkdtemp(prefix="leadglass-material-")), runs)
+    rows = [Row(case, "images/s", found, AGAINST_ORTHANC[case]) for case, found in figures.items()]
+    case = "CT, 1 association"
+    two = {name: figures[case][name] for name in ("leadglass", "storescp")}
+    return [*rows, Row(f"{case} (storescp: no index, no sync)", "images/s", two, 0.8, "storescp")]
+
+
+def _retrieve(runs: int) -> list[Row]:
+    return [Row(case, "images/s", found, AGAINST_ORTHANC[case]) for case, found in retrieve.run(runs).items()]
+
+
+def _find(runs: int) -> list[Row]:
+    studies, figures = find.run(runs)
+    case = f"C-FIND study by Patient ID, {studies:,} studies"
+    rates = {name: [found["per second"]] for name, found in figures.items()}
+    slowest = {name: [found["p95"]] for name, found in figures.items()}
+    return [
+        Row(case, "requests/s", rates, 5.0),
+        Row(f"{case}, 95th percentile", "ms", slowest, 10.0, "", less_is_better=True),
+    ]
+
+
+def _scale(runs: int) -> list[Row]:
+    found = catalog_scale.run()
+    added = {"leadglass": [1e6 / found["add_full_cpu_us"]], "empty": [1e6 / found["add_empty_cpu_us"]]}
+    return [
+        Row("adding to the catalog with 1,000,000 instances (processor time)", "instances/s", added, 0.9, "empty"),
+        Row("study by Patient ID in that catalog, 95th percentile", "ms", {"leadglass": [found["find_p95_ms"]]}),
+    ]
+
+
+SECTIONS: dict[str, Callable[[int], list[Row]]] = {
+    "ingest": _ingest,
+    "retrieve": _retrieve,
+    "find": _find,
+    "scale": _scale,
+    "memory": lambda runs: memory.run(),
+}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--studies", type=int, default=find.STUDIES, help="How many C-FIND looks among.")
+    parser.add_argument("--only", nargs="*", choices=[*SECTIONS, "path"], default=[*SECTIONS, "path"])
+    parser.add_argument("--readme", action="store_true", help="write the README's section too")
     given = parser.parse_args()
-    runs = given.runs
-    scratch = Path(tempfile.mkdtemp(prefix="leadglass-material-"))
-    figures = {**ingest.run(scratch, runs), **retrieve.run(runs)}
-    studies, queries = find.run(runs, given.studies)
-    report = {
-        "date": dt.datetime.now(dt.UTC).date().isoformat(),
-        "machine": f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}",
-        "images per second": figures,
-        "medians": {case: {name: statistics.median(v) for name, v in row.items()} for case, row in figures.items()},
-        "C-FIND": {"studies": studies, "medians": queries},
-    }
-    OUT.mkdir(exist_ok=True)
-    (OUT / "bench.json").write_text(json.dumps(report, indent=2))
-    text = table(report) + "\n" + find_table(report["date"], studies, queries)
-    (OUT / "bench.md").write_text(text)
-    picture(report)
-    print(text)
-
-
-def table(report: dict[str, Any]) -> str:
-    """The medians as a Markdown table, with the ratio to Orthanc and its bar."""
-    names = list(next(iter(report["medians"].values())))
-    lines = [
-        f"Images per second, medians, {report['date']}, {report['machine']}.",
-        "",
-        "| | " + " | ".join(names) + " | against Orthanc | bar |",
-        "|---" * (len(names) + 3) + "|",
-    ]
-    for case, row in report["medians"].items():
-        ratio = row["leadglass"] / row["orthanc"] if row.get("orthanc") else float("nan")
-        cells = " | ".join(f"{row[name]:.0f}" if name in row else "" for name in names)
-        lines.append(f"| {case} | {cells} | {ratio:.1f} x | {BARS.get(case, 0):.1f} x |")
-    return "\n".join(lines) + "\n"
-
-
-def find_table(date: str, studies: int, queries: find.Figures) -> str:
-    """C-FIND of one study as a Markdown table: rate and times, each with its own unit and bar."""
-    ours, theirs = queries["leadglass"], queries["orthanc"]
-    ratio = ours["per second"] / theirs["per second"]
-    rows = (
-        ("requests per second", "per second", 0, f"{ratio:.1f} x", f"{FIND_RATIO:.1f} x"),
-        ("median, ms", "p50", 2, "", ""),
-        ("95th percentile, ms", "p95", 2, "", f"under {FIND_P95:.0f} ms"),
-    )
-    lines = [
-        f"C-FIND of a study by Patient ID among {studies:,} studies, one open association, {date}.",
-        "",
-        "| | leadglass | orthanc | against Orthanc | bar |",
-        "|---" * 5 + "|",
-    ]
-    for name, key, digits, against, bar in rows:
-        lines.append(f"| {name} | {ours[key]:.{digits}f} | {theirs[key]:.{digits}f} | {against} | {bar} |")
-    return "\n".join(lines) + "\n"
-
-
-def picture(report: dict[str, Any]) -> None:
-    """Bars per case and system."""
-    cases = report["medians"]
-    figure, axes = plt.subplots(1, len(cases), figsize=(3.2 * len(cases), 3.6))
-    for axis, (case, row) in zip(axes, cases.items(), strict=True):
-        colours = ["#0b7285" if name == "leadglass" else "#adb5bd" for name in row]
-        axis.bar(list(row), list(row.values()), color=colours)
-        axis.set_title(case, fontsize=9)
-        axis.tick_params(axis="x", rotation=60, labelsize=8)
-    axes[0].set_ylabel("images per second")
-    figure.tight_layout()
-    figure.savefig(OUT / "bench.svg")
+    rows = [row for name in given.only if name in SECTIONS for row in SECTIONS[name](given.runs)]
+    appendix = ""
+    if "path" in given.only:
+        appendix = "Where the time of one store goes, one association:\n\n" + hot_path.text(hot_path.run())
+    print(report.write(rows, appendix, readme=given.readme))
 
 
 if __name__ == "__main__":

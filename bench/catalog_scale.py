@@ -155,9 +155,8 @@ def query_times(catalog: SqliteCatalog, studies: int) -> list[float]:
     return sorted(times)
 
 
-def main() -> None:
-    instances = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
-    studies = int(sys.argv[2]) if len(sys.argv) > 2 else 100_000
+def run(instances: int = 1_000_000, studies: int = 100_000) -> dict[str, float]:
+    """Everything that the module measures."""
     with tempfile.TemporaryDirectory() as folder:
         full = SqliteCatalog(Path(folder) / "full.db", bytes(32))
         empty = SqliteCatalog(Path(folder) / "empty.db", bytes(32))
@@ -171,9 +170,15 @@ def main() -> None:
         times = query_times(full, studies)
         result |= {"find_p50_ms": times[len(times) // 2], "find_p95_ms": times[len(times) * 95 // 100]}
         result["file_mib"] = (Path(folder) / "full.db").stat().st_size / 2**20
-        print(json.dumps({name: round(value, 3) for name, value in result.items()}, indent=2))
         full.close()
         empty.close()
+    return result
+
+
+def main() -> None:
+    instances = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+    studies = int(sys.argv[2]) if len(sys.argv) > 2 else 100_000
+    print(json.dumps({name: round(value, 3) for name, value in run(instances, studies).items()}, indent=2))
 
 
 if __name__ == "__main__":

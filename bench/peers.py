@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,9 +30,10 @@ class Running:
     folder: Path
     details: dict[str, str] = field(default_factory=dict)
 
-    def resident(self) -> int:
-        """Largest resident memory of its processes, in bytes."""
-        return max((_resident(pid) for pid in self.pids), default=0)
+
+def resident(pids: Iterable[int]) -> int:
+    """The largest resident memory of some processes, in bytes."""
+    return max((_resident(pid) for pid in pids), default=0)
 
 
 def _resident(pid: int) -> int:

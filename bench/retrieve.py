@@ -49,13 +49,18 @@ def run(runs: int) -> dict[str, dict[str, list[float]]]:
     port = peers.free_port()
     os.environ["BENCH_SINK_PORT"] = str(port)
     results: dict[str, dict[str, list[float]]] = {"C-GET of 500 CT": {}, "C-MOVE of 500 CT": {}}
-    for name in ("leadglass", "orthanc"):
-        with SYSTEMS[name](True) as system, _sink(port):
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_sink(port))
+        systems = [stack.enter_context(SYSTEMS[name](True)) for name in ("leadglass", "orthanc")]
+        for system in systems:
             rate(system, [scratch / "ct"], COUNT, True)
-            gets = [_fetch(["getscu", "--ignore"], system) for _ in range(runs)]
-            moves = [_fetch(["movescu", "-aem", "SINK"], system) for _ in range(runs)]
-        results["C-GET of 500 CT"][name] = gets
-        results["C-MOVE of 500 CT"][name] = moves
-        print(f"{name}: C-GET {statistics.median(gets):.0f}/s, C-MOVE {statistics.median(moves):.0f}/s", flush=True)
+        for _ in range(runs):
+            for system in systems:
+                got = _fetch(["getscu", "--ignore"], system)
+                moved = _fetch(["movescu", "-aem", "SINK"], system)
+                for case, figure in zip(results, (got, moved), strict=True):
+                    results[case].setdefault(system.name, []).append(figure)
     shutil.rmtree(scratch, ignore_errors=True)
+    for case, row in results.items():
+        print(f"{case}: { {name: round(statistics.median(values)) for name, values in row.items()} }", flush=True)
     return results
