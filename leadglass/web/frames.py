@@ -17,7 +17,7 @@ from leadglass.web.doorway import Call
 from leadglass.web.metadata import absent, instance_of
 from leadglass.web.negotiation import accepted
 from leadglass.web.representations import FrameForm, frame_form
-from leadglass.web.streams import Pieces, Streamed, part_head, parts_end, related
+from leadglass.web.streams import Pieces, Streamed, begun, part_head, parts_end, related
 
 MAX_LISTED: Final = 4096  # frames named in one request: as many as a URL of usual length has room for
 IMMUTABLE: Final = "private, max-age=31536000, immutable"  # RFC 8246; only where the URL carries the version
@@ -78,12 +78,11 @@ async def frames_answer(
                 pieces = [part_head(tag, form.content_type, first=True), *pieces, parts_end(tag)]
             content.close()
             return Pieces(pieces, 200, headers, related(form.media_type, tag) if form.multipart else form.content_type)
-        parts = _parts(content, numbers, form, tag)
-        first = await anext(parts)
+        parts = await begun(_parts(content, numbers, form, tag))
     except BaseException:
         content.close()
         raise
-    return Streamed(call, _continued(first, parts), 200, headers, related(form.media_type, tag))
+    return Streamed(call, parts, 200, headers, related(form.media_type, tag))
 
 
 async def _parts(
@@ -100,12 +99,6 @@ async def _parts(
         yield parts_end(boundary)
     finally:
         content.close()
-
-
-async def _continued(first: Buffer, rest: AsyncIterator[Buffer]) -> AsyncIterator[Buffer]:
-    yield first
-    async for piece in rest:
-        yield piece
 
 
 def _tag(content: InstanceContent, numbers: Sequence[int], form: FrameForm) -> str:

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 from starlette.responses import Response
 
 from leadglass.core.principal import Right
-from leadglass.web import deletion, frames, metadata, qido, stow, wado
+from leadglass.web import bulkdata, deletion, frames, metadata, qido, stow, wado
 from leadglass.web.doorway import Call
 from leadglass.web.urls import BASE, INSTANCE, SERIES, STUDY
 
@@ -47,6 +47,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", SERIES, Right.RETRIEVE, wado.series),
     Route("GET", INSTANCE, Right.RETRIEVE, wado.instance),
     Route("GET", INSTANCE + "/frames/{list}", Right.RETRIEVE, frames.frames),
+    Route("GET", INSTANCE + "/bulkdata/{version}/{path:path}", Right.RETRIEVE, bulkdata.bulkdata),
 )
 
 # Open to everybody who reaches the listener: they say nothing about content.

@@ -91,6 +91,30 @@ async def close(pieces: AsyncIterator[Buffer]) -> None:
         await end()
 
 
+class Begun:
+    """Pieces of which the first was made already, so that what is wrong with it could still be answered."""
+
+    def __init__(self, first: Buffer | None, rest: AsyncIterator[Buffer]) -> None:
+        self._first = first
+        self._rest = rest
+
+    def __aiter__(self) -> Begun:
+        return self
+
+    async def __anext__(self) -> Buffer:
+        first, self._first = self._first, None
+        return await anext(self._rest) if first is None else first
+
+    async def aclose(self) -> None:
+        """End the rest."""
+        await close(self._rest)
+
+
+async def begun(pieces: AsyncIterator[Buffer]) -> Begun:
+    """`pieces` with the first one made; raises what that raises."""
+    return Begun(await anext(pieces, None), pieces)
+
+
 def part_head(boundary: str, media_type: str, *, first: bool) -> bytes:
     """What stands before a part of a multipart/related (RFC 2046 5.1.1)."""
     return f"{'' if first else CRLF}--{boundary}{CRLF}Content-Type: {media_type}{CRLF}{CRLF}".encode("latin-1")
