@@ -66,11 +66,13 @@ EXEMPT_FUNCTIONS = {
     "convert.needs_decoder": "pure: whether pixels are decompressed on the way",
     "convert.converted": "a part of Retrieve: converts what was opened for a principal",
     "convert.transcoded": "pure: re-encodes bytes",
+    "icons.icon": "pure: draws what stands for an object without a picture, the same for every one",
     "identify.identity_of": "pure: identifiers out of a scan",
     "identify.key_scope_of": "pure: identifiers out of a scan",
     "metadata.version_of": "pure: the version of an instance as URLs carry it",
     "recovery.entry_of": "a part of Recovery",
     "recovery.scan_header": "a part of Recovery",
+    "representative.representatives": "pure: chooses among instances that were found for a principal",
 }
 
 
