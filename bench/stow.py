@@ -58,8 +58,8 @@ def leadglass(folder: Path) -> Iterator[Target]:
     with open_archive(home, config, keys_of(home, config)) as archive:
         token = archive.tokens.issue(operator(), Wanted("bench", frozenset({Scope.STORE, Scope.READ}))).text
     command = [sys.executable, "-m", "leadglass.app", "serve", "--home", str(home.root)]
-    with peers._started(command, port) as process:
-        yield Target(f"http://127.0.0.1:{port}/dicom-web/studies", peers._family(process.pid), token)
+    with peers.started(command, port) as process:
+        yield Target(f"http://127.0.0.1:{port}/dicom-web/studies", peers.family(process.pid), token)
 
 
 @contextlib.contextmanager
@@ -77,8 +77,14 @@ def orthanc(folder: Path) -> Iterator[Target]:
     }
     config = folder / "orthanc.json"
     config.write_text(json.dumps(settings))
-    with peers._started(["/usr/sbin/Orthanc", str(config)], port) as process:
+    with peers.started(["/usr/sbin/Orthanc", str(config)], port) as process:
         yield Target(f"http://127.0.0.1:{port}/dicom-web/studies", [process.pid])
+
+
+def cpu_of(target: Target) -> float:
+    """Seconds of processor time that its processes have used."""
+    fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in target.pids]
+    return sum(int(item[11]) + int(item[12]) for item in fields) / os.sysconf("SC_CLK_TCK")
 
 
 def post(target: Target, content: Path, answer: Path) -> float:
@@ -114,11 +120,14 @@ def main() -> None:
                     folder = root / f"{name}{number}"
                     folder.mkdir()
                     with system(folder) as target:
+                        before = cpu_of(target)
                         seconds = post(target, content, root / "answer")
-                        resident = max(peers._resident(pid) for pid in target.pids) >> 20
+                        used = cpu_of(target) - before
+                        resident = peers.resident(target.pids) >> 20
                     stored = len(json.loads((root / "answer").read_text()).get("00081199", {}).get("Value", []))
                     rate = arguments.images / seconds
-                    print(f"{name}: {rate:.0f} images/s, {stored} stored, {resident} MiB resident", flush=True)
+                    told = f"{stored} stored, {used:.1f} s of processor, {resident} MiB resident"
+                    print(f"{name}: {rate:.0f} images/s, {told}", flush=True)
                     os.sync()
 
 

@@ -34,7 +34,8 @@ from leadglass.web.guard import ListenerRules
 BACKLOG = 1024
 BACKPRESSURE = 256  # requests at work per process; more wait in the socket
 HEADER_MILLISECONDS = 10_000  # a request's head must have come by then (E4)
-MAX_HEADER_BYTES = 64 * 1024
+MAX_HEADER_BYTES = 64 * 1024  # HTTP/2
+READ_BUFFER = 400 * 1024  # HTTP/1: a body comes in pieces of up to this; a head has no more either
 MAX_STREAMS = 64  # per HTTP/2 connection
 START_SECONDS = 10.0
 STOP_SECONDS = 30.0
@@ -110,7 +111,7 @@ class WebServers:
                 log_enabled=False,
                 backlog=BACKLOG,
                 backpressure=BACKPRESSURE,
-                http1_settings=HTTP1Settings(header_read_timeout=HEADER_MILLISECONDS, max_buffer_size=MAX_HEADER_BYTES),
+                http1_settings=HTTP1Settings(header_read_timeout=HEADER_MILLISECONDS, max_buffer_size=READ_BUFFER),
                 http2_settings=HTTP2Settings(max_concurrent_streams=MAX_STREAMS, max_headers_size=MAX_HEADER_BYTES),
                 **options,
             )

@@ -9,11 +9,13 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final, Protocol
 
 from leadglass.core.errors import ErrorCode, LeadglassError
+from leadglass.core.limits import MIB
 from leadglass.dicom.opening import Looked, look_at
 from leadglass.services.ingest import Announced, Reception
 from leadglass.web.store_response import Failed, Outcome, Stored
 
-WINDOW: Final = 16  # instances of one request that wait for the disk together, so that they share its syncs
+WINDOW: Final = 32  # instances of one request that wait for the disk together, so that they share its syncs
+WINDOW_BYTES: Final = 4 * MIB  # and their size: more waits in fresh memory, which costs more than a sync
 _FIRST_LOOK: Final = 4096  # bytes: those of most files' headers up to the Study Instance UID
 
 Begin = Callable[[Announced], Reception]
@@ -45,22 +47,22 @@ class Window:
     """Instances that are complete and being stored, a few at a time; their outcomes in the order of the request."""
 
     def __init__(self) -> None:
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[asyncio.Task[None], int] = {}  # and their sizes
         self._outcomes: list[Outcome | None] = []
 
     def __len__(self) -> int:
         """How many instances were read."""
         return len(self._outcomes)
 
-    async def add(self, finish: Coroutine[Any, Any, Outcome]) -> None:
-        """Have an instance stored; returns while that goes on, unless too many others wait."""
-        while len(self._running) >= WINDOW:
+    async def add(self, finish: Coroutine[Any, Any, Outcome], size: int) -> None:
+        """Have an instance of `size` bytes stored; returns while that goes on, unless too many others wait."""
+        while len(self._running) >= WINDOW or sum(self._running.values()) >= WINDOW_BYTES:
             await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
         place = len(self._outcomes)
         self._outcomes.append(None)
         task = asyncio.get_running_loop().create_task(self._run(place, finish))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        self._running[task] = size
+        task.add_done_callback(self._running.pop)
 
     def note(self, outcome: Outcome) -> None:
         """Something whose outcome is known."""
@@ -90,6 +92,7 @@ class Intake:
         self._study_uid = study_uid
         self._reception: Reception | None = None
         self._error: LeadglassError | None = None
+        self.size = 0
 
     def start(self, transfer_syntax_uid: str, file_meta: bytes = b"") -> None:
         """Begin the reception; the SOP UIDs are known. LeadglassError if it cannot be taken."""
@@ -108,6 +111,7 @@ class Intake:
         """Give bytes of the data set to the reception, and wait while it asks for that."""
         reception = self._reception
         assert reception is not None
+        self.size += len(data)
         reception.feed(data)
         while reception.congested:
             await reception.relieve()
@@ -164,7 +168,7 @@ class FileIntake(Intake):
 
     async def end(self, window: Window) -> None:
         """See Sink."""
-        await window.add(self.finish())
+        await window.add(self.finish(), self.size)
 
     def broken(self, error: LeadglassError) -> list[Failed]:
         """See Sink."""

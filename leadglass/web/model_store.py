@@ -96,7 +96,7 @@ class Models:
         """An instance whose parts are all there."""
         await intake.write(self._kept)
         self.settled(intake)
-        await window.add(intake.finish())
+        await window.add(intake.finish(), intake.size)
 
     def settled(self, intake: ModelIntake) -> None:
         """An instance that waits for nothing more: what only it needed is let go."""
@@ -243,7 +243,7 @@ class _StreamSink:
         """See Sink."""
         self._stream.end()
         self._models.settled(self._intake)
-        await window.add(self._intake.finish())
+        await window.add(self._intake.finish(), self._intake.size)
 
     def broken(self, error: LeadglassError) -> list[Failed]:
         """See Sink: it is told with all that wait."""

@@ -23,6 +23,7 @@ from leadglass.dicom import uids
 from leadglass.web import stow as door
 from leadglass.web.body import BodyLimits
 from leadglass.web.doorway import Uploads
+from leadglass.web.intake import WINDOW
 
 STORER = webbed.program("storer", frozenset({Right.STORE}))
 
@@ -344,7 +345,7 @@ async def test_many_are_being_stored_while_others_come(archive: Archive, monkeyp
     monkeypatch.setattr(door.FileIntake, "finish", watched)
     async with webbed.client(archive, STORER) as http:
         assert (await stow(http, *(made(1, number) for number in range(1, 60)))).status_code == 200
-    assert 1 < at_once[1] <= 16
+    assert 1 < at_once[1] <= WINDOW
 
 
 async def test_failures_are_in_the_journal_once_for_each_reason(archive: Archive, monkeypatch) -> None:
