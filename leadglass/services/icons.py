@@ -64,10 +64,13 @@ _ICONS: Final[Mapping[PictureKind, tuple[_Box, ...]]] = {
 _BLANK: Final = (_PAGE, (0.46, 0.46, 0.54, 0.54, _LINE))
 
 
-@functools.lru_cache(maxsize=64)
 def icon(kind: PictureKind, side: int, *, png: bool) -> bytes:
     """An icon of `side` x `side` pixels (within SMALLEST and LARGEST) as PNG, else as JPEG."""
-    side = min(max(side, SMALLEST), LARGEST)
+    return _drawn(kind, min(max(side, SMALLEST), LARGEST), png)
+
+
+@functools.lru_cache(maxsize=64)
+def _drawn(kind: PictureKind, side: int, png: bool) -> bytes:
     pixels = np.full((side, side), _GROUND, np.uint8)
     for left, top, right, bottom, shade in _ICONS.get(kind, _BLANK):
         rows = slice(round(top * side), max(round(bottom * side), round(top * side) + 1))
