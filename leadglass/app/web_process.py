@@ -19,6 +19,7 @@ import uvloop
 from leadglass.app.archive import Archive, open_archive
 from leadglass.app.config import read_config
 from leadglass.app.facts import forbid_core_dumps
+from leadglass.app.heap import keep_buffers
 from leadglass.app.home import Home
 from leadglass.app.key_pipe import read_keys
 from leadglass.app.web_server import WebServers
@@ -37,6 +38,7 @@ def main() -> None:
     forbid_core_dumps()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     sys.setswitchinterval(SWITCH_INTERVAL)
+    keep_buffers()
     home, keys, ready = Home(Path(sys.argv[1])), read_keys(int(sys.argv[2])), int(sys.argv[3])
     config = read_config(home.config)
     try:

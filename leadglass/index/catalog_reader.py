@@ -152,13 +152,11 @@ class CatalogReader:
             lists.append(("e.series_uid", "series", selection.series_uids))
         if selection.level is Level.IMAGE:
             lists.append(("i.uid", "instances", selection.sop_instance_uids))
-            conditions.append(f"i.uid_key {_LISTED.format('uid_keys')}")
             keys = [uid_key(storable(uid), self._salt) for uid in selection.sop_instance_uids]
-            values["uid_keys"] = json.dumps(keys)
+            conditions.append(_one_of("i.uid_key", "uid_keys", keys, values))
         for column, name, uids in lists:
             if uids:
-                conditions.append(f"{column} {_LISTED.format(name)}")
-                values[name] = json.dumps([storable(uid) for uid in uids])
+                conditions.append(_one_of(column, name, [storable(uid) for uid in uids], values))
         return " AND ".join(conditions), values
 
     def conflicts(self) -> list[Mapping[str, str | int]]:
@@ -211,6 +209,15 @@ class CatalogReader:
     def _named(self, sop_instance_uid: str) -> tuple[int, str]:
         uid = storable(sop_instance_uid)
         return uid_key(uid, self._salt), uid
+
+
+def _one_of(column: str, name: str, wanted: list[Any], values: dict[str, Any]) -> str:
+    """A condition; its parameter is put among `values`. One value is compared: a list costs twice the time."""
+    if len(wanted) == 1:
+        values[name] = wanted[0]
+        return f"{column} = :{name}"
+    values[name] = json.dumps(wanted)
+    return f"{column} {_LISTED.format(name)}"
 
 
 def _stored(row: Row) -> StoredInstance:

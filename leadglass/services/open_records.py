@@ -22,7 +22,7 @@ from leadglass.dicom.refusal import broken
 from leadglass.dicom.transfer_syntaxes import lookup
 from leadglass.dicom.walk import InflatedReader
 
-MAX_OPEN: Final = 48  # records per process that nobody reads at the moment: the stacks of some viewers
+MAX_OPEN: Final = 256  # records per process that nobody reads at the moment: a stack that somebody scrolls
 IDLE_SECONDS: Final = 10.0
 MAX_KEPT_FRAMES: Final = 2_000_000  # of encapsulated pixel data, all together: 8 bytes of offset each
 MAX_LAYOUTS: Final = 20_000  # of records that are closed; some 500 bytes each
@@ -36,6 +36,7 @@ class OpenRecord:
     def __init__(self, stored: StoredInstance, reader: RecordReader, layout: InstanceLayout | None) -> None:
         """Read the layout unless it is known. UNPARSABLE if the data set cannot be followed."""
         self.stored = stored
+        self.key: _Key = (stored.digest, stored.location)
         self.reader = reader
         self.layout = layout or self._read_layout()
         self.users = 0
@@ -98,15 +99,17 @@ class OpenRecords:
         self._vault = vault
         self._now = now
         self._lock = threading.Lock()
-        self._open: OrderedDict[_Key, OpenRecord] = OrderedDict()
+        self._open: dict[_Key, OpenRecord] = {}
+        self._idle: OrderedDict[_Key, OpenRecord] = OrderedDict()  # those without users, by the time they had some
+        self._idle_frames = 0
         self._layouts: OrderedDict[_Key, InstanceLayout] = OrderedDict()
 
     def borrow_at_hand(self, stored: StoredInstance) -> OpenRecord | None:
         """The record if it is open. Never blocks. To be given back."""
         with self._lock:
-            record = self._open.get(_key(stored))
+            record = self._open.get((stored.digest, stored.location))
             if record is not None:
-                record.users += 1
+                self._use(record)
             return record
 
     def borrow(self, stored: StoredInstance) -> OpenRecord:
@@ -116,9 +119,9 @@ class OpenRecords:
             return record
         made = self._made(stored)
         with self._lock:
-            record = self._open.setdefault(_key(stored), made)
-            record.users += 1
-            self._remember(_key(stored), record.layout)
+            record = self._open.setdefault(made.key, made)
+            self._use(record)
+            self._remember(record)
         if record is not made:
             made.reader.close()
         return record
@@ -126,61 +129,53 @@ class OpenRecords:
     def hold(self, record: OpenRecord) -> None:
         """One more user of a record that is borrowed. To be given back too."""
         with self._lock:
-            record.users += 1
+            self._use(record)
 
     def give_back(self, record: OpenRecord) -> None:
         """The borrower reads no more."""
         with self._lock:
             record.users -= 1
-            record.used_at = self._now()
-            key = _key(record.stored)
-            if self._open.get(key) is record:
-                self._open.move_to_end(key)
-            self._close(self._surplus())
+            if not record.users:
+                record.used_at = self._now()
+                self._idle[record.key] = record
+                self._idle_frames += record.kept_frames
+            while len(self._idle) > MAX_OPEN or self._idle_frames > MAX_KEPT_FRAMES:
+                self._close_oldest()
 
     def sweep(self) -> None:
         """Close what nobody has read for IDLE_SECONDS. To be called regularly."""
+        before = self._now() - IDLE_SECONDS
         with self._lock:
-            before = self._now() - IDLE_SECONDS
-            self._close([record for record in self._open.values() if record.used_at < before])
+            while self._idle and next(iter(self._idle.values())).used_at < before:
+                self._close_oldest()
 
     def close(self) -> None:
         """Close all that nobody reads."""
         with self._lock:
-            self._close(list(self._open.values()))
+            while self._idle:
+                self._close_oldest()
+
+    def _use(self, record: OpenRecord) -> None:
+        if not record.users and self._idle.pop(record.key, None) is not None:
+            self._idle_frames -= record.kept_frames
+        record.users += 1
+
+    def _close_oldest(self) -> None:
+        key, record = self._idle.popitem(last=False)
+        self._idle_frames -= record.kept_frames
+        del self._open[key]
+        record.reader.close()
 
     def _made(self, stored: StoredInstance) -> OpenRecord:
         reader = self._vault.open(stored.location, stored.identity)
         try:
-            return OpenRecord(stored, reader, self._layouts.get(_key(stored)))
+            return OpenRecord(stored, reader, self._layouts.get((stored.digest, stored.location)))
         except BaseException:
             reader.close()
             raise
 
-    def _remember(self, key: _Key, layout: InstanceLayout) -> None:
-        self._layouts[key] = layout
-        self._layouts.move_to_end(key)
+    def _remember(self, record: OpenRecord) -> None:
+        self._layouts[record.key] = record.layout
+        self._layouts.move_to_end(record.key)
         if len(self._layouts) > MAX_LAYOUTS:
             self._layouts.popitem(last=False)
-
-    def _surplus(self) -> list[OpenRecord]:
-        """Those used least lately, beyond what may be kept."""
-        idle = [record for record in self._open.values() if not record.users]
-        frames = sum(record.kept_frames for record in idle)
-        surplus = []
-        for place, record in enumerate(idle):
-            if len(idle) - place <= MAX_OPEN and frames <= MAX_KEPT_FRAMES:
-                break
-            frames -= record.kept_frames
-            surplus.append(record)
-        return surplus
-
-    def _close(self, records: list[OpenRecord]) -> None:
-        for record in records:
-            if not record.users:
-                del self._open[_key(record.stored)]
-                record.reader.close()
-
-
-def _key(stored: StoredInstance) -> _Key:
-    return stored.digest, stored.location

@@ -132,14 +132,12 @@ class Disk:
             got += len(data)
         return b"".join(pieces)
 
-    def read_at_hand(self, descriptor: int, length: int, offset: int) -> bytearray | None:
-        """`length` bytes at `offset` if memory (the page cache) has them all; None rather than wait for the medium."""
-        data = bytearray(length)
+    def read_at_hand(self, descriptor: int, buffer: memoryview, offset: int) -> bool:
+        """Fill `buffer` from `offset` if memory (the page cache) has it all; False rather than wait for the medium."""
         try:
-            got = os.preadv(descriptor, [data], offset, os.RWF_NOWAIT)
+            return os.preadv(descriptor, [buffer], offset, os.RWF_NOWAIT) == len(buffer)
         except OSError:
-            return None  # some are not there, or the file system cannot tell
-        return data if got == length else None
+            return False  # some of it is not there, or the file system cannot tell
 
     def truncate(self, descriptor: int, length: int) -> None:
         """Cut the file to `length` bytes."""

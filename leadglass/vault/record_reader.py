@@ -6,6 +6,7 @@ buffer that is given out: between the medium and the network nothing is copied.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 
 from cryptography.exceptions import InvalidTag
@@ -28,6 +29,18 @@ from leadglass.vault.study_key import OpenStudyKey
 _SEALED_CHUNK = CHUNK_SIZE + TAG_SIZE
 _CHUNKS_PER_READ = 2 * MIB // CHUNK_SIZE  # from the medium at once
 _USUAL_TRAILER = 4096  # bytes: a trailer with some File Meta kept aside
+
+
+class _Sealed(threading.local):
+    """A buffer per thread: pages that are fresh each time cost as much as what is read into them."""
+
+    SIZE = 18 * _SEALED_CHUNK  # a MiB wherever it begins
+
+    def __init__(self) -> None:
+        self.buffer = bytearray(self.SIZE)
+
+
+_sealed = _Sealed()
 
 
 def damaged(comment: str) -> LeadglassError:
@@ -94,7 +107,7 @@ class SegmentRecordReader:
 
     def pieces_at_hand(self, start: int, length: int) -> list[bytes] | None:
         """As `pieces`; None rather than wait for the medium."""
-        return self._cut(start, length, lambda size, offset: self._disk.read_at_hand(self._descriptor, size, offset))
+        return self._cut(start, length, self._sealed_at_hand)
 
     def chunks(self) -> Iterator[Buffer]:
         """The whole data set in pieces of at most 2 MiB."""
@@ -147,6 +160,12 @@ class SegmentRecordReader:
         if start < end and end > behind:
             found.append(self._tail[max(start - behind, 0) : end - behind])
         return found
+
+    def _sealed_at_hand(self, length: int, offset: int) -> memoryview | None:
+        """Ciphertext in a buffer of this thread, which the next call uses again."""
+        buffer = _sealed.buffer if length <= _Sealed.SIZE else bytearray(length)
+        view = memoryview(buffer)[:length]
+        return view if self._disk.read_at_hand(self._descriptor, view, offset) else None
 
     def _open_each(self, first: int, last: int, sealed: memoryview) -> list[bytes]:
         if len(sealed) < (last - first) * _SEALED_CHUNK:

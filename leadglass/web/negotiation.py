@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from starlette.requests import Request
@@ -46,17 +47,18 @@ class MediaRange:
         return self.kind in (kind, "*/*") or (self.kind.endswith("/*") and kind.startswith(self.kind[:-1]))
 
 
-def accepted(request: Request) -> list[MediaRange]:
+def accepted(request: Request) -> tuple[MediaRange, ...]:
     """The ranges that a request accepts, best first; anything if it says nothing. CANNOT_CONVERT if unreadable."""
     asked = request.query_params.getlist("accept")
     text = ", ".join(asked or request.headers.getlist("accept"))
     return parse_accept(text)
 
 
-def parse_accept(text: str) -> list[MediaRange]:
+@lru_cache(256)  # a client says the same each time
+def parse_accept(text: str) -> tuple[MediaRange, ...]:
     """The ranges of an Accept header by quality; equal ones in their order. CANNOT_CONVERT if it is unreadable."""
     if not text.strip():
-        return [MediaRange("*/*")]
+        return (MediaRange("*/*"),)
     if len(text) > MAX_ACCEPT:
         raise _unreadable()
     ranges: list[MediaRange] = []
@@ -71,7 +73,7 @@ def parse_accept(text: str) -> list[MediaRange]:
                 raise _unreadable()
             position += 1
     wanted = [item for item in ranges if item.quality > 0]
-    return sorted(wanted, key=lambda item: -item.quality)
+    return tuple(sorted(wanted, key=lambda item: -item.quality))
 
 
 def media_type(text: str) -> MediaRange:
