@@ -29,7 +29,8 @@ from leadglass.net.proposals import association_request, propose
 from leadglass.net.requestor import Requestor, dial
 from leadglass.wire.dimse import status
 
-STUDIES, QUERIES, WARM_UP = 100_000, 2000, 200
+STUDIES, QUERIES, WARM_UP = 100_000, 2000, 20
+ROUND_SECONDS = 20.0  # then a round ends with fewer queries
 FILL_SECONDS = 330.0
 FILLERS = 4
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
@@ -142,11 +143,17 @@ async def fill(system: peers.Running, studies: int, seconds: float = FILL_SECOND
 
 
 async def ask(system: peers.Running, studies: int, queries: int = QUERIES) -> dict[str, float]:
-    """Milliseconds (median, 95th percentile) and requests per second; each query must find its one study."""
+    """Milliseconds (median, 95th percentile) and requests per second; each query must find its one study.
+
+    A round has `queries` of them, or as many as ROUND_SECONDS allow.
+    """
     peer = await _dial(system, uids.STUDY_ROOT_FIND)
     context = peer.context_for(uids.STUDY_ROOT_FIND)
     taken = []
+    until = time.monotonic() + ROUND_SECONDS
     for turn in range(WARM_UP + queries):
+        if turn >= 2 * WARM_UP and time.monotonic() > until:
+            break
         wanted = patient_id(turn * STRIDE % studies)
         keys = dict.fromkeys(ASKED, "") | {"QueryRetrieveLevel": "STUDY", "PatientID": wanted}
         identifier = encoded(keys)
@@ -170,6 +177,7 @@ def run(runs: int, studies: int = STUDIES) -> tuple[int, Figures]:
     with contextlib.ExitStack() as stack:
         other = stack.enter_context(peers.orthanc())
         studies = asyncio.run(fill(other, studies))
+        print(f"C-FIND: both archives get {studies} studies", flush=True)
         systems = [stack.enter_context(filled_leadglass(studies)), other]
         rounds: dict[str, list[dict[str, float]]] = {system.name: [] for system in systems}
         for _ in range(runs):
