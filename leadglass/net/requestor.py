@@ -8,7 +8,16 @@ usable; one that is interrupted otherwise ends the association, since what the p
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from typing import NamedTuple, TypeAlias
 
 from leadglass.core.errors import ErrorCode, LeadglassError
@@ -39,7 +48,7 @@ CANCEL_PATIENCE = 30.0  # seconds for a cancelled operation to end before the as
 RESPONSES_HIGH_WATER = 1024 * 1024  # bytes of answers waiting for a slow caller before reading pauses
 RESPONSE_WEIGHT = 512  # what an answer without data set counts for
 
-Source: TypeAlias = bytes | Iterable[Buffer] | AsyncIterable[Buffer] | PackedMessage
+Source: TypeAlias = bytes | Iterable[Buffer] | AsyncIterable[Buffer]
 
 _SEVERAL_RESPONSES = (CommandField.C_FIND_RQ, CommandField.C_GET_RQ, CommandField.C_MOVE_RQ)
 
@@ -178,13 +187,28 @@ class Requestor(HandlerDefaults):
         priority: int = Priority.MEDIUM,
         originator: tuple[str, int] | None = None,
     ) -> PackedMessage:
-        """The request of `store` for a data set in memory, ready for `store_packed`."""
+        """The request of `store` for a data set in memory, ready to be posted."""
         command = self._store_command(context, sop_instance, priority, originator)
         return self.connection.pack(context.id, command, data)
 
-    async def store_packed(self, context: AcceptedContext, request: PackedMessage) -> Response:
-        """C-STORE of what `pack_store` made; the peer's answer."""
-        return await self.ask(context, request.command, request)
+    def post(self, context: AcceptedContext, request: PackedMessage) -> Coroutine[None, None, Response]:
+        """Send what `pack_store` made, at once; the coroutine waits for the peer's answer and must be awaited."""
+        operation = self._begin(context, request.command, None)
+        try:
+            self.connection.send_packed(request)
+        except BaseException:
+            self._operation = None
+            raise
+        return self._answer_to(operation)
+
+    async def _answer_to(self, operation: _Operation) -> Response:
+        try:
+            return await self._next(operation)
+        except asyncio.CancelledError:
+            self.abort()
+            raise
+        finally:
+            self._operation = None
 
     def _store_command(
         self, context: AcceptedContext, sop_instance: str, priority: int, originator: tuple[str, int] | None
@@ -335,9 +359,7 @@ class Requestor(HandlerDefaults):
 
     async def _send(self, context_id: int, command: Command, data: Source | None) -> None:
         conn = self.connection
-        if isinstance(data, PackedMessage):
-            conn.send_packed(data)
-        elif data is None or isinstance(data, bytes):
+        if data is None or isinstance(data, bytes):
             conn.send_message(context_id, command, data)
             await conn.drained()
         else:

@@ -12,9 +12,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 from leadglass.core.device import Device, Endpoint
 from leadglass.core.errors import ErrorCode, LeadglassError
-from leadglass.core.ports import OpenedInstance, OutgoingSource, SubOperation
+from leadglass.core.ports import OpenedInstance, OutgoingDataSet, OutgoingSource, SubOperation
 from leadglass.core.records import StoredInstance
 from leadglass.dicom import uids
+from leadglass.net.connection import PackedMessage
 from leadglass.net.dialer import DialOptions
 from leadglass.net.proposals import association_request, propose_whole
 from leadglass.net.requestor import Requestor, dial
@@ -88,35 +89,60 @@ class DeviceSender:
         def accepted(stored: StoredInstance) -> list[str]:
             return [context.transfer_syntax for context in contexts[stored.identity.sop_class_uid]]
 
+        def packed(item: OpenedInstance | None) -> PackedMessage | None:
+            return None if item is None else _packed(peer, contexts[item.stored.identity.sop_class_uid], item, origin)
+
         opened = source.open_all(instances, accepted)
+        number = 0
         try:
-            number = 0
-            while peer.connection.established and (item := await opened.next()) is not None:
-                identity = item.stored.identity
-                code = await _store(peer, contexts[identity.sop_class_uid], item, origin)
+            item = await opened.next()
+            message = packed(item)
+            while item is not None and peer.connection.established:
+                identity, following = item.stored.identity, None
+                try:
+                    if message is None:
+                        code = await _store(peer, contexts[identity.sop_class_uid], item, origin)
+                    else:
+                        answer = peer.post(_context(contexts[identity.sop_class_uid], item), message)
+                        following = opened.ready()  # made ready to leave while the peer stores this one
+                        message = packed(following)
+                        code = (await answer).status
+                except LeadglassError as error:
+                    code = status_of(error, RETRIEVE) if peer.connection.established else status.CANNOT_UNDERSTAND
                 number += 1
                 yield SubOperation(identity.sop_instance_uid, code)
+                item = following
+                if item is None:
+                    item = await opened.next()
+                    message = packed(item)
         finally:
             opened.close()
         for stored in instances[number:]:  # nothing more is read for a peer that is gone
             yield SubOperation(stored.identity.sop_instance_uid, status.CANNOT_UNDERSTAND)
 
 
+def _context(contexts: Sequence[AcceptedContext], item: OpenedInstance) -> AcceptedContext:
+    if isinstance(item.outgoing, LeadglassError):
+        raise item.outgoing
+    syntax = item.outgoing.transfer_syntax_uid
+    return next(context for context in contexts if context.transfer_syntax == syntax)
+
+
+def _packed(
+    peer: Requestor, contexts: Sequence[AcceptedContext], item: OpenedInstance, origin: tuple[str, int] | None
+) -> PackedMessage | None:
+    """The whole request, if the instance can be sent and is in memory."""
+    outgoing = item.outgoing
+    if isinstance(outgoing, LeadglassError) or outgoing.rest is not None:
+        return None
+    uid = item.stored.identity.sop_instance_uid
+    return peer.pack_store(_context(contexts, item), uid, outgoing.first, originator=origin)
+
+
 async def _store(
     peer: Requestor, contexts: Sequence[AcceptedContext], item: OpenedInstance, origin: tuple[str, int] | None
 ) -> int:
-    """Send one instance; the status of its C-STORE, or of what kept it here."""
-    outgoing, uid = item.outgoing, item.stored.identity.sop_instance_uid
-    if isinstance(outgoing, LeadglassError):
-        return status_of(outgoing, RETRIEVE)
-    context = next(context for context in contexts if context.transfer_syntax == outgoing.transfer_syntax_uid)
-    try:
-        if outgoing.rest is None:
-            answer = await peer.store_packed(context, peer.pack_store(context, uid, outgoing.first, originator=origin))
-        else:
-            answer = await peer.store(context, uid, outgoing.chunks(), originator=origin)
-    except LeadglassError as error:
-        if not peer.connection.established:
-            return status.CANNOT_UNDERSTAND
-        return status_of(error, RETRIEVE)
-    return answer.status
+    """Send an instance in pieces; raises what kept it here."""
+    context, uid = _context(contexts, item), item.stored.identity.sop_instance_uid
+    assert isinstance(item.outgoing, OutgoingDataSet)
+    return (await peer.store(context, uid, item.outgoing.chunks(), originator=origin)).status
