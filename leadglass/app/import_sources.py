@@ -140,21 +140,21 @@ def _zipped(path: Path) -> Iterator[Found]:
     except READ_FAILURES:
         yield Unreadable(str(path), "is a damaged ZIP")
         return
-    with archive:
-        entries = [entry for entry in archive.infolist() if not entry.is_dir()]
-        reason = _too_much(entries, path)
-        if reason:
-            yield Unreadable(str(path), reason)
-            return
-        for number, entry in enumerate(entries):
-            name = f"{path}:{entry.filename}"
-            more = len(entries) - 1 if number == 0 else 0
-            if entry.filename.replace("\\", "/").rsplit("/", 1)[-1].upper() == DICOMDIR:
-                continue
-            if entry.compress_type not in _METHODS:
-                yield Unreadable(name, "is compressed in a way that is not taken")
-            else:
-                yield Source(name, _opener(archive, entry), more)
+    # Not closed here: `send` looks at every source before it opens one again. The last source to go closes it.
+    entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+    reason = _too_much(entries, path)
+    if reason:
+        yield Unreadable(str(path), reason)
+        return
+    for number, entry in enumerate(entries):
+        name = f"{path}:{entry.filename}"
+        more = len(entries) - 1 if number == 0 else 0
+        if entry.filename.replace("\\", "/").rsplit("/", 1)[-1].upper() == DICOMDIR:
+            continue
+        if entry.compress_type not in _METHODS:
+            yield Unreadable(name, "is compressed in a way that is not taken")
+        else:
+            yield Source(name, _opener(archive, entry), more)
 
 
 def _opener(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Callable[[], AbstractContextManager[BinaryIO]]:
