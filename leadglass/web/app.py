@@ -95,7 +95,8 @@ class WebDoor:
             if not principal.may(route.right):
                 raise LeadglassError(ErrorCode.NOT_AUTHORISED, f"This needs the right '{route.right.value}'.")
             request.scope["path_params"] = found
-            origin = origin_of(self._rules, request.scope["headers"])
+            server = request.scope.get("server")
+            origin = origin_of(self._rules, request.scope["headers"], server[1] if server else None)
             return await route.handler(Call(request, principal, self._doorway, origin))
         if allowed:
             methods = ", ".join(sorted({*allowed, "OPTIONS"}))

@@ -7,6 +7,7 @@ and by the headers it adds; both are refused, unless the listener was set up for
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -27,6 +28,8 @@ FORWARDED = frozenset(
     }
 )
 _MAX_ADDRESS = 64
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_PORT = re.compile(r":[0-9]*$")  # an IPv6 address without one ends with a bracket
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +71,17 @@ def address_of(rules: ListenerRules, client: str, headers: Iterable[tuple[bytes,
         return client
 
 
-def origin_of(rules: ListenerRules, headers: Iterable[tuple[bytes, bytes]]) -> str:
-    """Scheme and host as the client sees them; behind a trusted proxy the scheme is what the proxy says."""
+def origin_of(rules: ListenerRules, headers: Iterable[tuple[bytes, bytes]], port: int | None = None) -> str:
+    """Scheme and host as the client sees them; behind a trusted proxy the scheme is what the proxy says.
+
+    Some clients leave the port out of Host: where nobody stands between, it is `port`, that of the listener.
+    """
     named = {name: value.decode("latin-1") for name, value in headers}
     forwarded = rules.trusted_proxy and named.get(b"x-forwarded-proto", "").strip().lower() == "https"
-    return f"{'https' if rules.tls or forwarded else 'http'}://{named.get(b'host', '')}"
+    scheme, host = "https" if rules.tls or forwarded else "http", named.get(b"host", "")
+    if not rules.trusted_proxy and port not in (None, _DEFAULT_PORTS[scheme]) and not _PORT.search(host):
+        host += f":{port}"
+    return f"{scheme}://{host}"
 
 
 def _name_of(host: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from leadglass.web.guard import FORWARDED, ListenerRules, address_of, refused
+from leadglass.web.guard import FORWARDED, ListenerRules, address_of, origin_of, refused
 
 PLAIN = ListenerRules(tls=False, names=frozenset({"127.0.0.1"}))
 TLS = ListenerRules(tls=True, names=frozenset({"pacs.example.org", "10.1.2.3"}))
@@ -50,3 +50,23 @@ def test_the_address_behind_a_trusted_proxy_is_the_last_that_it_added() -> None:
     assert address_of(BEHIND, "127.0.0.1", headers) == "192.0.2.8"
     assert address_of(PLAIN, "127.0.0.1", headers) == "127.0.0.1"
     assert address_of(BEHIND, "127.0.0.1", [(b"x-forwarded-for", b"<script>")]) == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("rules", "host", "port", "origin"),
+    [
+        (PLAIN, "127.0.0.1:8042", 8042, "http://127.0.0.1:8042"),
+        (PLAIN, "127.0.0.1", 8042, "http://127.0.0.1:8042"),
+        (PLAIN, "[::1]", 8042, "http://[::1]:8042"),
+        (PLAIN, "localhost", 80, "http://localhost"),
+        (PLAIN, "localhost", None, "http://localhost"),
+        (TLS, "pacs.example.org", 443, "https://pacs.example.org"),
+        (TLS, "pacs.example.org", 8443, "https://pacs.example.org:8443"),
+        (TLS, "pacs.example.org:443", 8443, "https://pacs.example.org:443"),
+        (BEHIND, "pacs.example.org", 8042, "http://pacs.example.org"),
+    ],
+)
+def test_urls_in_answers_lead_back_to_the_listener(
+    rules: ListenerRules, host: str, port: int | None, origin: str
+) -> None:
+    assert origin_of(rules, [(b"host", host.encode())], port) == origin
