@@ -37,7 +37,7 @@ lint: $(VENV)/.stamp-dev ## style, types and the house's import contracts
 	@$(VENV)/bin/lint-imports
 
 bench: $(VENV)/.stamp-dev ## measure side by side with the peers; results under bench/out
-	@tools/peers
+	@tools/peers bench
 	@$(PY) -m bench
 
 fuzz: $(VENV)/.stamp-dev ## fuzz the parsers for a while

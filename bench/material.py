@@ -8,34 +8,52 @@ import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, MRImageStorage
 
+PREFIX = "1.2.826.0.1.3680043.10.1511"
 PER_SERIES = 100
 PER_STUDY = 400
 
 
-def ct_files(folder: Path, count: int, root: int = 1) -> list[Path]:
+def ct_files(folder: Path, count: int, root: int = 1, *, one_series: bool = False) -> list[Path]:
     """`count` CT images of 512 x 512 x 16 bit."""
-    return _files(folder, count, CTImageStorage, "CT", 512, root)
+    return _files(folder, count, CTImageStorage, "CT", 512, root, one_series)
 
 
-def mr_files(folder: Path, count: int, root: int = 2) -> list[Path]:
+def mr_files(folder: Path, count: int, root: int = 2, *, one_series: bool = False) -> list[Path]:
     """`count` MR images of 128 x 128 x 16 bit."""
-    return _files(folder, count, MRImageStorage, "MR", 128, root)
+    return _files(folder, count, MRImageStorage, "MR", 128, root, one_series)
 
 
-def _files(folder: Path, count: int, sop_class: str, modality: str, side: int, root: int) -> list[Path]:
+def series_path(root: int) -> str:
+    """Where DICOMweb has the first series of what was made with `root`."""
+    return f"/studies/{PREFIX}.{root}.1/series/{PREFIX}.{root}.1.1"
+
+
+def pixels(number: int, side: int = 512) -> bytes:
+    """Pixel Data of image `number` of a folder (from 0)."""
+    return np.roll(_noise(side), number, axis=1).tobytes()
+
+
+def _noise(side: int) -> np.ndarray:
+    return np.random.default_rng(7).integers(0, 4096, (side, side), dtype=np.uint16)
+
+
+def _files(
+    folder: Path, count: int, sop_class: str, modality: str, side: int, root: int, one_series: bool
+) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
-    noise = np.random.default_rng(7).integers(0, 4096, (side, side), dtype=np.uint16)
+    noise = _noise(side)
     paths = []
     for number in range(count):
         path = folder / f"{modality}{number:06d}.dcm"
-        _image(noise, number, sop_class, modality, root).save_as(path, enforce_file_format=True)
+        image = _image(noise, number, sop_class, modality, root, count if one_series else PER_SERIES)
+        image.save_as(path, enforce_file_format=True)
         paths.append(path)
     return paths
 
 
-def _image(noise: np.ndarray, number: int, sop_class: str, modality: str, root: int) -> Dataset:
-    study, series = number // PER_STUDY + 1, number // PER_SERIES + 1
-    prefix = f"1.2.826.0.1.3680043.10.1511.{root}"
+def _image(noise: np.ndarray, number: int, sop_class: str, modality: str, root: int, per_series: int) -> Dataset:
+    study, series = number // max(PER_STUDY, per_series) + 1, number // per_series + 1
+    prefix = f"{PREFIX}.{root}"
     image = Dataset()
     image.file_meta = FileMetaDataset()
     image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -63,7 +81,7 @@ def _image(noise: np.ndarray, number: int, sop_class: str, modality: str, root: 
     image.SeriesInstanceUID = f"{prefix}.{study}.{series}"
     image.StudyID = str(study)
     image.SeriesNumber = series
-    image.InstanceNumber = number % PER_SERIES + 1
+    image.InstanceNumber = number % per_series + 1
     image.ImagePositionPatient = [0, 0, number]
     image.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
     image.FrameOfReferenceUID = f"{prefix}.{study}.0"
