@@ -33,9 +33,14 @@ class Target:
     base: str
     dicom_port: int
     ae_title: str
-    pids: list[int]
+    pid: int
     token: str = ""
     tls_base: str = ""
+
+    @property
+    def pids(self) -> list[int]:
+        """Its processes, those that have come since too."""
+        return peers.family(self.pid)
 
     def headers(self, *more: str) -> list[str]:
         """Header lines of a request."""
@@ -63,7 +68,7 @@ def leadglass(folder: Path, prepare: Callable[[Archive], None] = _nothing) -> It
     command = [sys.executable, "-m", "leadglass.app", "serve", "--home", str(home.root)]
     with peers.started(command, port) as process:
         bases = (f"http://127.0.0.1:{port}/dicom-web", f"https://127.0.0.1:{tls_port}/dicom-web")
-        yield Target("leadglass", bases[0], 0, "", peers.family(process.pid), token, bases[1])
+        yield Target("leadglass", bases[0], 0, "", process.pid, token, bases[1])
 
 
 @contextlib.contextmanager
@@ -85,7 +90,7 @@ def orthanc(folder: Path) -> Iterator[Target]:
     config.write_text(json.dumps(settings))
     environment = peers.dcmtk_environment(nodelay=True)
     with peers.started(["/usr/sbin/Orthanc", str(config)], port, env=environment) as process:
-        yield Target("orthanc", f"http://127.0.0.1:{port}/dicom-web", dicom_port, "ORTHANC", [process.pid])
+        yield Target("orthanc", f"http://127.0.0.1:{port}/dicom-web", dicom_port, "ORTHANC", process.pid)
 
 
 SYSTEMS: dict[str, Callable[[Path], AbstractContextManager[Target]]] = {"leadglass": leadglass, "orthanc": orthanc}
