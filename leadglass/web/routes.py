@@ -12,9 +12,9 @@ from typing import Final, TypeAlias
 from starlette.responses import Response
 
 from leadglass.core.principal import Right
-from leadglass.web import bulkdata, deletion, frames, metadata, qido, stow, wado
+from leadglass.web import bulkdata, deletion, frames, metadata, qido, stow, uri, wado
 from leadglass.web.doorway import Call
-from leadglass.web.urls import BASE, INSTANCE, SERIES, STUDY
+from leadglass.web.urls import BASE, INSTANCE, SERIES, STUDY, URI
 
 Handler: TypeAlias = Callable[[Call], Awaitable[Response]]
 
@@ -48,6 +48,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", INSTANCE, Right.RETRIEVE, wado.instance),
     Route("GET", INSTANCE + "/frames/{list}", Right.RETRIEVE, frames.frames),
     Route("GET", INSTANCE + "/bulkdata/{version}/{path:path}", Right.RETRIEVE, bulkdata.bulkdata),
+    Route("GET", URI, Right.RETRIEVE, uri.retrieve),
 )
 
 # Open to everybody who reaches the listener: they say nothing about content.

@@ -7,6 +7,7 @@ from typing import Final
 from leadglass.core.identity import InstanceIdentity
 
 BASE: Final = "/dicom-web"
+URI: Final = "/wado"  # the URI service
 STUDY: Final = BASE + "/studies/{study}"
 SERIES: Final = STUDY + "/series/{series}"
 INSTANCE: Final = SERIES + "/instances/{instance}"
