@@ -92,3 +92,19 @@ SANDBOX_CPU_SECONDS = 3600  # a worker whose parent is gone ends by itself
 SANDBOX_FRAME_SECONDS = 60.0  # one frame of MAX_FRAME_BYTES decodes in under 20 s on a slow core
 SANDBOX_START_SECONDS = 60.0  # a fresh interpreter is ready in under 2 s on an idle machine
 SANDBOX_WAIT_SECONDS = 120.0  # for a decoder to become free
+
+# --- pictures (rendered in the sandbox) ---
+MAX_PICTURE_SIDE = 16_384  # columns or rows of a picture: twice the largest screens; a whole slide is asked by regions
+MAX_PICTURE_PIXELS = 64 * MIB  # of one picture
+MAX_CINE_FRAMES = 2_000  # of one animation: over a minute of ultrasound
+MAX_CINE_PIXELS = 256 * MIB  # of all its frames together, as they leave: the worker holds them
+MAX_CINE_BYTES = 1024 * MIB  # native bytes that one animation is made of
+MAX_LUT_ENTRIES = 65_536  # a descriptor's number of entries has 16 bits, 0 for this (PS3.3 C.11.1.1.1)
+MAX_PICTURE_ATTRIBUTES = 16 * MIB  # of values kept of one header to show it by: frames' windows, lookup tables
+MAX_OVERLAYS = 16  # groups 6000 to 601E
+LEASE_IDLE_SECONDS = 5.0  # a worker waits so long for the next image of its principal and study
+LEASE_SECONDS = 300.0  # and serves them so long at most: what it may have learnt goes with it
+MAX_IDLE_LEASES = 4  # workers that wait, a process: each has some 60 MB
+PICTURE_WAIT_SECONDS = 30.0  # for a worker to become free, before the client is told to come again
+PICTURE_CACHE_BYTES = 32 * MIB  # rendered pictures in memory, a process
+PICTURE_FACTS_BYTES = 8 * MIB  # what was read of headers to make them, a process

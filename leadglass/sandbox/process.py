@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import importlib.util
 import json
 import os
@@ -10,21 +11,24 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.limits import SANDBOX_START_SECONDS
-from leadglass.core.ports import DecodedFrame, PixelDescription
+from leadglass.core.pictures import PictureOrder
+from leadglass.core.ports import Buffer, DecodedFrame, PixelDescription
 from leadglass.dicom.codestreams import frame_length
 from leadglass.sandbox import protocol
 from leadglass.sandbox.confine import Layers
 
 _ENTRY: Final = "leadglass.sandbox.worker"
 _START: Final = "import sys; sys.path[:0] = sys.argv[2:]; __import__(sys.argv[1], fromlist=['main']).main()"
-_PIECE: Final = 1 << 20
+_PIPE: Final = 1 << 20  # bytes: a CT slice goes through without the two waiting for one another
+_MOST_PARTS: Final = 64  # of one writev; systems take 1024
 _MAX_PHOTOMETRIC: Final = 17  # its length byte and 16 characters of a CS
 
 
@@ -43,7 +47,7 @@ class Launch:
 def _library_paths() -> list[str]:
     """Where this package and the libraries of the codecs live; `-S` leaves them out of the worker's path."""
     folders: list[str] = []
-    for name in ("leadglass", "numpy", "imagecodecs"):
+    for name in ("leadglass", "numpy", "imagecodecs", "PIL"):
         found = importlib.util.find_spec(name)
         if found is not None and found.origin is not None:
             folders.append(str(Path(found.origin).parent.parent))
@@ -70,6 +74,8 @@ class Worker:
         self._out = self._process.stdout.fileno()
         for descriptor in (self._in, self._out):
             os.set_blocking(descriptor, False)
+        with contextlib.suppress(OSError):  # the system bounds what one user may have
+            fcntl.fcntl(self._in, fcntl.F_SETPIPE_SZ, _PIPE)
         self._started = time.monotonic()
         self.layers: Layers | None = None
 
@@ -77,6 +83,11 @@ class Worker:
     def pid(self) -> int:
         """Process id."""
         return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process.poll() is None
 
     def wait_ready(self) -> None:
         """Wait until the worker has confined itself. CANNOT_CONVERT if it does not or is not confined."""
@@ -105,6 +116,42 @@ class Worker:
         photometric, pixels = protocol.split_pixels(body, expected)
         return DecodedFrame(pixels, photometric)
 
+    def paint(self, order: PictureOrder, frames: Iterable[bytes], limit: int, seconds: float) -> bytearray | None:
+        """Have a picture of at most `limit` bytes made; each frame has `seconds`. None if the worker says that it
+        cannot be made; CANNOT_CONVERT if the worker fails and is of no more use."""
+        body = protocol.encode_order(order)
+        parts = [protocol.message(protocol.ORDER, sum(map(len, body))), *body]
+        return self._task(parts, frames, order.frames, protocol.PICTURE, limit, seconds)
+
+    def encode(
+        self, description: PixelDescription, target: str, frame: bytes, limit: int, seconds: float
+    ) -> bytearray | None:
+        """Have a native frame compressed. As `paint`."""
+        body = protocol.encode_target(description, target)
+        parts = [protocol.message(protocol.ENCODE, len(body)), body]
+        return self._task(parts, [frame], 1, protocol.ENCODED, limit, seconds)
+
+    def _task(  # noqa: PLR0917 - made by two callers
+        self, parts: list[bytes], frames: Iterable[bytes], count: int, answer: int, limit: int, seconds: float
+    ) -> bytearray | None:
+        deadline = time.monotonic() + seconds
+        given = 0
+        for frame in frames:
+            if len(frame) > protocol.MAX_REQUEST or given == count:
+                raise _failed("a frame is too large, or there are too many")
+            deadline = time.monotonic() + seconds
+            given += 1
+            self._write([*parts, protocol.message(protocol.FRAME, len(frame)), frame], deadline)
+            parts = []
+        if given != count:
+            raise _failed("there are fewer frames than were announced")
+        kind, body = self._receive(limit, deadline)
+        if kind == protocol.FAILED and not body and count == 1:
+            return None
+        if kind != answer:
+            raise _failed("the frame cannot be decoded")
+        return body
+
     def end(self) -> None:
         """Kill the worker and wait for its end."""
         self._process.kill()
@@ -114,33 +161,42 @@ class Worker:
                 with contextlib.suppress(OSError):
                     stream.close()
 
-    def _send(self, kind: int, body: bytes, deadline: float) -> None:
-        for part in (protocol.message(kind, len(body)), body):
-            view = memoryview(part)
-            while view:
+    def _send(self, kind: int, body: Buffer, deadline: float) -> None:
+        self._write([protocol.message(kind, len(body)), body], deadline)
+
+    def _write(self, parts: Sequence[Buffer], deadline: float) -> None:
+        """All of `parts`, with one call where the pipe has room for them."""
+        left = deque(memoryview(part) for part in parts if len(part))
+        while left:
+            try:
+                written = os.writev(self._in, list(left)[:_MOST_PARTS])
+            except BlockingIOError:
                 self._wait(self._in, select.POLLOUT, deadline)
-                try:
-                    view = view[os.write(self._in, view[:_PIECE]) :]
-                except BlockingIOError:
-                    continue
-                except OSError:
-                    raise _failed("the decoder ended unexpectedly") from None
+                continue
+            except OSError:
+                raise _failed("the decoder ended unexpectedly") from None
+            while written:
+                if written < len(left[0]):
+                    left[0] = left[0][written:]
+                    break
+                written -= len(left.popleft())
 
     def _receive(self, limit: int, deadline: float) -> tuple[int, bytearray]:
         kind, length = protocol.parse_header(bytes(self._read(protocol.HEADER.size, deadline)), limit)
         return kind, self._read(length, deadline)
 
     def _read(self, length: int, deadline: float) -> bytearray:
-        got = bytearray()
-        while len(got) < length:
-            self._wait(self._out, select.POLLIN, deadline)
+        got = bytearray(length)  # bounded by what was asked for
+        view, filled = memoryview(got), 0
+        while filled < length:
             try:
-                piece = os.read(self._out, min(length - len(got), _PIECE))
+                count = os.readv(self._out, [view[filled:]])
             except BlockingIOError:
+                self._wait(self._out, select.POLLIN, deadline)
                 continue
-            if not piece:
+            if not count:
                 raise _failed("the decoder ended unexpectedly")
-            got += piece
+            filled += count
         return got
 
     def _wait(self, descriptor: int, event: int, deadline: float) -> None:
