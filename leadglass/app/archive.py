@@ -35,6 +35,7 @@ from leadglass.services.open_records import OpenRecords
 from leadglass.services.openid import OpenId
 from leadglass.services.programs import Programs
 from leadglass.services.recovery import Recovery
+from leadglass.services.render import Render
 from leadglass.services.retrieve import Retrieve
 from leadglass.services.tokens import Tokens
 from leadglass.services.trash import Trash
@@ -66,6 +67,7 @@ class Archive:
     retrieve: Retrieve
     metadata: Metadata
     frames: Frames
+    render: Render
     trash: Trash
     recovery: Recovery
     maintenance: Maintenance
@@ -166,6 +168,7 @@ def open_archive(home: Home, config: Config, keys: KeySet, *, budget: BufferBudg
                 threads=reading,
                 decoding=decoding,
             ),
+            Render(gate, records=records, catalog=catalog, accesses=accesses, maker=decoder, threads=decoding),
             trash,
             Recovery(gate, vault, catalog, state, journal),
             Maintenance(gate, vault, catalog, state, journal),

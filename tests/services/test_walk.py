@@ -9,7 +9,7 @@ import importlib
 import inspect
 import pkgutil
 import typing
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -24,6 +24,7 @@ import leadglass.services
 from leadglass.app.archive import Archive
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.events import EventKind, JournalEvent, Outcome
+from leadglass.core.pictures import RenderRequest
 from leadglass.core.principal import SYSTEM, Principal, PrincipalKind, Right
 from leadglass.core.query import Level, Query, Selection
 from leadglass.core.reach import Reach
@@ -42,6 +43,7 @@ EXEMPT_CLASSES = {
     "budget.BufferBudget": "counts bytes; a part of Ingest and Reception",
     "frames.InstanceContent": "reads one instance; handed out by Frames.instance to who may retrieve it",
     "group_commit.GroupCommit": "the last steps of a store; reached only with a record that Ingest began",
+    "cache.BoundedCache": "a part of Render, which asks for rights before it looks there",
     "open_records.OpenRecord": "a part of Frames: a record that is kept open",
     "open_records.OpenRecords": "a part of Frames: which records are kept open; says nothing of rights",
     "openid.OpenId": "proves bearers for Programs: there is nobody to ask before it has",
@@ -189,6 +191,12 @@ def certificate_request() -> bytes:
     return request.public_bytes(serialization.Encoding.PEM)
 
 
+async def without_picture(work: Awaitable[object]) -> None:
+    """The instances here have pixels of no size: refused, and journalled before."""
+    with pytest.raises(LeadglassError):
+        await work
+
+
 async def called(archive: Archive, kind: type, method: str, who: Principal = SYSTEM) -> bool:
     """Call a use case in a way that succeeds, in the archive of one study; False if its event rides elsewhere."""
     ways: dict[str, Any] = {
@@ -209,6 +217,8 @@ async def called(archive: Archive, kind: type, method: str, who: Principal = SYS
         "DeviceRegister.enable": lambda: archive.devices.enable(who, "ct", enabled=False),
         "DeviceRegister.remove": lambda: archive.devices.remove(who, "ct"),
         "Find.find": lambda: archive.find.find(who, Query(Level.STUDY, {})),
+        "Render.rendered": lambda: without_picture(archive.render.rendered(who, image(1, 1), (), RenderRequest())),
+        "Render.thumbnail": lambda: without_picture(archive.render.thumbnail(who, whole_study(1))),
         "Frames.instance": lambda: archive.frames.instance(who, image(1, 1)),
         "Metadata.series": lambda: archive.metadata.series(who, whole_study(1), ""),
         "Metadata.instances": lambda: archive.metadata.instances(who, whole_study(1), ""),
