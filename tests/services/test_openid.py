@@ -2,62 +2,40 @@
 
 from __future__ import annotations
 
-import base64
 import hmac
 import json
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from joserfc import jws
 from joserfc.jwk import ECKey, RSAKey
 from programs_support import Clock, Sink
+from provider import (
+    AUDIENCE,
+    ISSUER,
+    KEY,
+    KEYS_URL,
+    NORTH,
+    OTHER,
+    SETTINGS,
+    USERINFO_URL,
+    AtOnce,
+    Documents,
+    b64,
+    claims,
+    public,
+    raw,
+    signed,
+)
 
-from leadglass.access.openid import OpenIdEntry, OpenIdSettings
 from leadglass.app.archive import Archive
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.principal import SYSTEM, PrincipalKind, Right
 from leadglass.core.reach import EVERYTHING, Reach
-from leadglass.core.tokens import Grant, Scope
+from leadglass.core.tokens import Grant
 from leadglass.services.openid import OpenId
 from leadglass.services.programs import Programs
-
-KEY, OTHER = RSAKey.generate_key(2048), RSAKey.generate_key(2048)
-ISSUER, AUDIENCE = "https://id.example/realm", "leadglass"
-KEYS_URL, USERINFO_URL = f"{ISSUER}/jwks", f"{ISSUER}/me"
-NORTH = Reach(institutions=frozenset({"nord"}))
-SETTINGS = OpenIdSettings(
-    ISSUER,
-    AUDIENCE,
-    "RS256",
-    KEYS_URL,
-    USERINFO_URL,
-    entries=(
-        OpenIdEntry(frozenset({Scope.READ}), EVERYTHING, scope="dicom", group="radiology"),
-        OpenIdEntry(frozenset({Scope.READ, Scope.STORE}), NORTH, group="north"),
-    ),
-)
-
-
-def public(key: RSAKey | ECKey, kid: str, **changes: str) -> dict[str, Any]:
-    return {**key.as_dict(private=False), "kid": kid, "use": "sig", **changes}
-
-
-class Documents:
-    """The provider, as far as it answers questions."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, Any] = {KEYS_URL: {"keys": [public(KEY, "one")]}}
-        self.asked: list[str] = []
-
-    def document(self, url: str, bearer: str = "") -> bytes:
-        self.asked.append(url)
-        answer = self.answers.get(url)
-        if answer is None:
-            raise LeadglassError(ErrorCode.UNAVAILABLE, "not there")
-        return answer if isinstance(answer, bytes) else json.dumps(answer).encode()
 
 
 @pytest.fixture
@@ -75,44 +53,10 @@ def sink() -> Sink:
     return Sink()
 
 
-class AtOnce(ThreadPoolExecutor):
-    """Does the work when it is handed in."""
-
-    def submit(self, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        work(*args, **kwargs)
-
-
 @pytest.fixture
 def programs(archive: Archive, documents: Documents, clock: Clock, sink: Sink) -> Programs:
     provider = OpenId(SETTINGS, documents, AtOnce(1), now=clock)
     return Programs(archive.state, archive.keys.token, refusals=sink, provider=provider, now=clock)
-
-
-def claims(clock: Clock, **changes: Any) -> dict[str, Any]:
-    now = int(clock.now)
-    made = {"iss": ISSUER, "aud": AUDIENCE, "sub": "anna", "iat": now, "exp": now + 3600, "scope": "openid dicom"}
-    made |= {"groups": ["radiology"], **changes}
-    return {name: value for name, value in made.items() if value is not None}
-
-
-def signed(payload: Mapping[str, Any] | bytes, key: Any = KEY, **header: Any) -> str:
-    header = {"alg": "RS256", "kid": "one", **header}
-    content = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-    header = {name: value for name, value in header.items() if value is not None}
-    if {"crit", "b64"} & header.keys():
-        registry = jws.JWSRegistry(strict_check_header=False)
-        encoded = b".".join(_b64(part) for part in (json.dumps(header).encode(), content))
-        plain = jws.serialize_compact({"alg": header["alg"]}, content, key, registry=registry).rsplit(".", 1)[1]
-        return f"{encoded.decode()}.{plain}"
-    return jws.serialize_compact(header, content, key, algorithms=[header["alg"]])
-
-
-def _b64(content: bytes) -> bytes:
-    return base64.urlsafe_b64encode(content).rstrip(b"=")
-
-
-def raw(header: bytes, payload: bytes = b"{}", signature: bytes = b"x" * 256) -> str:
-    return b".".join(_b64(part) for part in (header, payload, signature)).decode()
 
 
 async def refused(programs: Programs, bearer: str, address: str = "192.0.2.1") -> None:
@@ -196,13 +140,13 @@ HOSTILE: dict[str, tuple[str, Callable[[Clock], str]]] = {
 
 def _by_hmac(payload: Mapping[str, Any], algorithm: str) -> str:
     """Signed by HMAC with the PEM of the provider's public key, which everybody has."""
-    head = _b64(json.dumps({"alg": algorithm, "kid": "one"}).encode()) + b"." + _b64(json.dumps(payload).encode())
-    return (head + b"." + _b64(hmac.digest(PEM, head, "sha256"))).decode()
+    head = b64(json.dumps({"alg": algorithm, "kid": "one"}).encode()) + b"." + b64(json.dumps(payload).encode())
+    return (head + b"." + b64(hmac.digest(PEM, head, "sha256"))).decode()
 
 
 def _spliced(bearer: str, payload: Mapping[str, Any]) -> str:
     head, _, signature = bearer.split(".")
-    return f"{head}.{_b64(json.dumps(payload).encode()).decode()}.{signature}"
+    return f"{head}.{b64(json.dumps(payload).encode()).decode()}.{signature}"
 
 
 @pytest.mark.parametrize("case", HOSTILE)
