@@ -21,22 +21,28 @@ Handler: TypeAlias = Callable[[Call], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A method and a path (Starlette's template), the right without which nobody gets in, and who answers."""
+    """A method and a path (Starlette's template), the right without which nobody gets in, and who answers.
+
+    `query` is what a request names in its query string, where a study can be named there: a template as the path is.
+    """
 
     method: str
     path: str
     right: Right
     handler: Handler
+    query: str = ""
 
+
+_SEARCHED: Final = "StudyInstanceUID={study}"
 
 ROUTES: Final[tuple[Route, ...]] = (
-    Route("GET", BASE + "/studies", Right.FIND, qido.search_studies),
+    Route("GET", BASE + "/studies", Right.FIND, qido.search_studies, _SEARCHED),
     Route("POST", BASE + "/studies", Right.STORE, stow.store),
     Route("POST", STUDY, Right.STORE, stow.store),
     Route("DELETE", STUDY, Right.DELETE, deletion.delete_study),
     Route("POST", STUDY + "/undelete", Right.DELETE, deletion.undelete_study),
-    Route("GET", BASE + "/series", Right.FIND, qido.search_series),
-    Route("GET", BASE + "/instances", Right.FIND, qido.search_instances),
+    Route("GET", BASE + "/series", Right.FIND, qido.search_series, _SEARCHED),
+    Route("GET", BASE + "/instances", Right.FIND, qido.search_instances, _SEARCHED),
     Route("GET", STUDY + "/series", Right.FIND, qido.search_series),
     Route("GET", STUDY + "/instances", Right.FIND, qido.search_instances),
     Route("GET", SERIES + "/instances", Right.FIND, qido.search_instances),
@@ -48,7 +54,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", INSTANCE, Right.RETRIEVE, wado.instance),
     Route("GET", INSTANCE + "/frames/{list}", Right.RETRIEVE, frames.frames),
     Route("GET", INSTANCE + "/bulkdata/{version}/{path:path}", Right.RETRIEVE, bulkdata.bulkdata),
-    Route("GET", URI, Right.RETRIEVE, uri.retrieve),
+    Route("GET", URI, Right.RETRIEVE, uri.retrieve, uri.NAMES),
 )
 
 # Open to everybody who reaches the listener: they say nothing about content.

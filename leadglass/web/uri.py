@@ -17,6 +17,7 @@ from leadglass.web.representations import DICOM, InstanceForm
 from leadglass.web.wado import instances
 
 _LONGEST: Final = 256  # characters of one value
+NAMES: Final = "requestType=WADO&studyUID={study}&seriesUID={series}&objectUID={instance}"  # PS3.18 9.1.2.1
 _KEYS: Final = ("studyUID", "seriesUID", "objectUID")
 
 
