@@ -59,14 +59,17 @@ class RetrieveSource:
         *,
         threads: ThreadPoolExecutor,
         decoding: ThreadPoolExecutor,
+        small_pieces: bool = False,
     ) -> None:
-        """`decoding` are the threads that wait for the decoder, so that nobody else waits for it."""
+        """`decoding` are the threads that wait for the decoder, so that nobody else waits for it. `small_pieces`: what
+        leaves as stored comes in bytes of 64 KiB as they were decrypted, for receivers that would copy larger ones."""
         self._principal = principal
         self._vault = vault
         self._accesses = accesses
         self._decoder = decoder
         self._threads = threads
         self._decoding = decoding
+        self._small_pieces = small_pieces
 
     def open_all(
         self, instances: Sequence[StoredInstance], accepted: Callable[[StoredInstance], Sequence[str]]
@@ -90,7 +93,11 @@ class RetrieveSource:
         who = self._principal
         self._accesses.begin(who.name, who.address, stored.identity.study_uid)
         reader = self._vault.open(stored.location, stored.identity, whole=True)
-        pieces = _closing(reader, converted(reader, stored.transfer_syntax_uid, target, self._decoder))
+        if self._small_pieces and target == stored.transfer_syntax_uid:
+            made: Iterator[Buffer] = _in_small_pieces(reader)
+        else:
+            made = converted(reader, stored.transfer_syntax_uid, target, self._decoder)
+        pieces = _closing(reader, made)
         first, ended = _take(pieces)
         return first, None if ended else pieces
 
@@ -203,6 +210,11 @@ def _take(pieces: Iterator[Buffer]) -> tuple[list[Buffer], bool]:
         if size >= READ_AHEAD:
             return taken, False
     return taken, True
+
+
+def _in_small_pieces(reader: RecordReader) -> Iterator[Buffer]:
+    for start in range(0, reader.data_set_length, READ_AHEAD):
+        yield from reader.pieces(start, READ_AHEAD)
 
 
 def _closing(reader: RecordReader, pieces: Iterator[Buffer]) -> Iterator[Buffer]:

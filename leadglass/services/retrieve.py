@@ -50,10 +50,16 @@ class Retrieve:
         return await self._in_thread(lambda: self._catalog.select(selection))
 
     @use_case(Right.RETRIEVE, EventKind.INSTANCES_ACCESSED)
-    def source(self, principal: Principal) -> RetrieveSource:
-        """A source that opens instances in the name of `principal`."""
+    def source(self, principal: Principal, *, small_pieces: bool = False) -> RetrieveSource:
+        """A source that opens instances in the name of `principal`; `small_pieces` as of RetrieveSource."""
         return RetrieveSource(
-            principal, self._vault, self._accesses, self._decoder, threads=self._threads, decoding=self._decoding
+            principal,
+            self._vault,
+            self._accesses,
+            self._decoder,
+            threads=self._threads,
+            decoding=self._decoding,
+            small_pieces=small_pieces,
         )
 
     async def _in_thread(self, work: Callable[[], T]) -> T:

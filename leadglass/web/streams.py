@@ -16,7 +16,7 @@ from leadglass.core.ports import Buffer
 from leadglass.web.doorway import Call
 
 ASK_SECONDS: Final = 1.0  # between two looks at whether the reader still may read
-SEND_SECONDS: Final = 120.0  # for one piece of at most a few MiB to be taken: slower readers are cut off
+SEND_SECONDS: Final = 120.0  # without any piece taken, a few MiB at most: slower readers are cut off
 CRLF: Final = "\r\n"
 
 log = logging.getLogger(__name__)
@@ -59,15 +59,16 @@ class Streamed(Response):
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         gone = asyncio.ensure_future(_gone(receive))
         try:
-            async for piece in self._pieces:
-                if gone.done():
-                    return
-                self._require_valid()
-                async with asyncio.timeout(SEND_SECONDS):
+            async with asyncio.timeout(SEND_SECONDS) as deadline:
+                async for piece in self._pieces:
+                    if gone.done():
+                        return
+                    self._look_round(deadline)
                     await send({"type": "http.response.body", "body": _bytes(piece), "more_body": True})
-            await send({"type": "http.response.body", "body": b""})
+                await send({"type": "http.response.body", "body": b""})
         except TimeoutError:
-            raise CutOffError("the reader is too slow") from None
+            log.warning("an answer was cut off: its reader is too slow")
+            raise CutOffError from None
         except Exception as error:
             log.warning("an answer was cut off: %s", error if isinstance(error, CutOffError) else type(error).__name__)
             raise
@@ -76,10 +77,12 @@ class Streamed(Response):
             with contextlib.suppress(Exception):
                 await close(self._pieces)
 
-    def _require_valid(self) -> None:
+    def _look_round(self, deadline: asyncio.Timeout) -> None:
+        """Now and then: it goes on, and may go on."""
         now = time.monotonic()
         if now - self._asked >= ASK_SECONDS:
             self._asked = now
+            deadline.reschedule(asyncio.get_running_loop().time() + SEND_SECONDS)
             if not self._call.doorway.programs.still_valid(self._call.principal):
                 raise CutOffError("its reader's rights have changed")
 

@@ -68,7 +68,7 @@ async def instances(call: Call, found: Sequence[StoredInstance], form: InstanceF
 
 async def opened_files(call: Call, found: Sequence[StoredInstance], form: InstanceForm) -> Files:
     """`found` as files, the first one opened. What is wrong with it is raised if none can be read."""
-    source = call.doorway.retrieve.source(call.principal)
+    source = call.doorway.retrieve.source(call.principal, small_pieces=True)
     opened = source.open_all(found, lambda stored: [form.syntax_for(stored.transfer_syntax_uid) or ""])
     files = Files(opened)
     await files.open_first()
