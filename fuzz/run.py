@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-TARGETS = ("fuzz_pdu", "fuzz_command_set", "fuzz_header_scan", "fuzz_models", "fuzz_multipart")
+TARGETS = ("fuzz_pdu", "fuzz_command_set", "fuzz_header_scan", "fuzz_models", "fuzz_multipart", "fuzz_pictures")
 OPTIONS = ("-max_len=4096", "-timeout=20", "-rss_limit_mb=1024", "-print_final_stats=1")
 
 

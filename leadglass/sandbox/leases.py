@@ -1,6 +1,6 @@
 """Workers that wait a few seconds for the next image of the principal and study they serve.
 
-A lease is never given to anybody else: it is taken by its owner or it ends. A worker starts in about a second, an
+A lease is never given to anybody else: it is taken by its owner or it ends. A worker starts in a third of a second, an
 image is rendered in a few milliseconds; without leases a viewer that scrolls would wait for starts only.
 """
 

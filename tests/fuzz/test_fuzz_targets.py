@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from leadglass.wire.dimse.commands import Command, decode_command
 
 FUZZ = Path(__file__).resolve().parents[2] / "fuzz"
-TARGETS = ("fuzz_pdu", "fuzz_command_set", "fuzz_header_scan", "fuzz_models", "fuzz_multipart")
+TARGETS = ("fuzz_pdu", "fuzz_command_set", "fuzz_header_scan", "fuzz_models", "fuzz_multipart", "fuzz_pictures")
 
 
 @pytest.fixture
@@ -60,6 +61,7 @@ def swallowing(real: Callable[..., Any]) -> Callable[..., Any]:
         ("fuzz_command_set", "decode", lambda real: skewed),
         ("fuzz_header_scan", "scan", forgetful),
         ("fuzz_multipart", "read", swallowing),
+        ("fuzz_pictures", "written", lambda real: lambda order: real(dataclasses.replace(order, quality=1))),
         ("fuzz_models", "written", lambda real: lambda model: (real(model) or b"")[:-1]),
     ],
 )
