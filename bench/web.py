@@ -30,7 +30,7 @@ STUDIES, FILL_SECONDS = 5_000, 60.0
 MILLION = 1_000_000
 IMAGES, INSTANCES = 500, 1000
 CT_ROOT, MR_ROOT = 700, 710
-SECONDS = 4.0  # of load per turn
+SECONDS = 4  # of load per turn
 JSON = "Accept: application/dicom+json"
 ENCODINGS = "Accept-Encoding: gzip, deflate, br"  # as browsers send it
 OCTETS = 'Accept: multipart/related; type="application/octet-stream"'

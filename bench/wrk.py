@@ -46,7 +46,7 @@ class Load:
     size: float
 
 
-def load(base: str, paths: Sequence[str], headers: Sequence[str], seconds: float, least: int) -> Load:
+def load(base: str, paths: Sequence[str], headers: Sequence[str], seconds: int, least: int) -> Load:
     """Ask for `paths` below `base` for some seconds. RuntimeError if an answer is no 2xx or they are shorter than
     `least` bytes on average."""
     url = urlsplit(base)
@@ -55,7 +55,7 @@ def load(base: str, paths: Sequence[str], headers: Sequence[str], seconds: float
     with tempfile.TemporaryDirectory(prefix="leadglass-wrk-") as folder:
         file = Path(folder, "load.lua")
         file.write_text(script)
-        command = ["wrk", "-t", "1", "-c", str(CONNECTIONS), "-d", f"{seconds:g}s", "--timeout", "20s", "-s", str(file)]
+        command = ["wrk", "-t", "1", "-c", str(CONNECTIONS), "-d", f"{seconds}s", "--timeout", "20s", "-s", str(file)]
         printed = subprocess.run(
             [*command, f"{url.scheme}://{url.netloc}"], check=True, capture_output=True, timeout=seconds + 60
         ).stdout
