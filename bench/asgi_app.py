@@ -8,6 +8,9 @@ from typing import Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from leadglass.app.heap import keep_buffers
+
+keep_buffers()  # as the web process does
 CHUNK, CHUNKS = 64 * 1024, 8
 _CIPHER = AESGCM(os.urandom(32))
 _NONCES = [number.to_bytes(12, "big") for number in range(CHUNKS)]

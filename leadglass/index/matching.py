@@ -36,6 +36,8 @@ def texts(key: Attribute | None) -> tuple[str, ...]:
 
 def is_universal(key: Attribute) -> bool:
     """Whether every entity matches (C.2.2.2.3): no value, or nothing but stars."""
+    if not key.values:  # what is only asked for, as most keys are
+        return True
     if any(not isinstance(value, str | bytes) for value in key.values):
         return False
     if any(isinstance(value, bytes) and value for value in key.values):
@@ -49,6 +51,8 @@ def compile_key(tag: int, key: Attribute, timezone: str = "", *, fuzzy: bool = F
 
     With `fuzzy` names match by the beginnings of their words (core.query.Query).
     """
+    if not key.values:
+        return None
     vr = vr_of(tag)
     items = [value for value in key.values if not isinstance(value, str | bytes)]
     if items or vr == "SQ":
@@ -231,6 +235,8 @@ def _compile_sequence(items: Sequence[AttributeSet], timezone: str, *, fuzzy: bo
 
 def project(key: Attribute, found: Attribute) -> Attribute:
     """`found` as the request's item asks for it: all items, of each the attributes that were asked for."""
+    if not key.values:
+        return found
     items = [value for value in key.values if not isinstance(value, str | bytes)]
     if not items or not items[0]:
         return found
