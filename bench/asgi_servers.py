@@ -7,7 +7,6 @@ For docs/decisions/0008. Needs uvicorn, httptools and hypercorn beside what Lead
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
 import re
 import statistics
@@ -16,7 +15,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+import uvloop
+from granian.constants import HTTPModes, Interfaces
+from granian.server.embed import Server
+
 from bench import peers
+from bench.asgi_app import app
 from bench.wrk import load
 
 SECONDS = 2
@@ -34,12 +38,6 @@ CASES = (  # name, path, TLS, HTTP/2
 
 def serve_granian(port: int, certificate: str, key: str) -> None:
     """Granian within this process, as the web door runs it."""
-    import uvloop
-    from granian.constants import HTTPModes, Interfaces
-    from granian.server.embed import Server
-
-    from bench.asgi_app import app
-
     files = {"ssl_cert": Path(certificate), "ssl_key": Path(key)} if certificate else {}
     server = Server(
         app,
@@ -51,8 +49,7 @@ def serve_granian(port: int, certificate: str, key: str) -> None:
         websockets=False,
         **files,  # type: ignore[arg-type]
     )
-    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-    asyncio.run(server.serve())
+    uvloop.run(server.serve())
 
 
 def command(name: str, port: int, certificate: str, key: str) -> list[str]:
