@@ -1,6 +1,6 @@
 """HTTP servers side by side on the same application: `python -m bench.asgi_servers [--rounds N]`.
 
-For docs/decisions/0008. Needs uvicorn, httptools and hypercorn beside what Leadglass needs, wrk and h2load
+For docs/decisions/0009. Needs uvicorn, httptools and hypercorn beside what Leadglass needs, wrk and h2load
 (Debian: wrk, nghttp2-client). One process each, uvloop, 8 connections; in turns, medians of the rounds.
 """
 

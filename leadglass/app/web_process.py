@@ -2,7 +2,7 @@
 
 Started by the supervisor as `python -m leadglass.app.web_process HOME KEY_DESCRIPTOR READY_DESCRIPTOR NUMBER`, as many
 times as there are processors to feed (two at most); they share the ports. The HTTP server is
-Granian (docs/decisions).
+Granian (docs/decisions/0009).
 """
 
 from __future__ import annotations
