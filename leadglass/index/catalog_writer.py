@@ -1,8 +1,9 @@
 """Adding to the catalog: the hot path of a store.
 
 An entry of a known series costs one look-up by UID key, one INSERT and one UPDATE of its segment's row. What is
-known of series, segments and terms is remembered in bounded caches; after a failed transaction all of it is
-forgotten, because it may tell of rows that were rolled back.
+known of series, segments and terms is remembered in bounded caches. All of it is forgotten after a failed
+transaction, because it may tell of rows that were rolled back, and when another process has written, because it may
+have added to a series.
 """
 
 from __future__ import annotations
@@ -77,6 +78,7 @@ class CatalogWriter:
         self._engine = engine
         self._execute = engine.writer.execute
         self._salt = salt
+        self._others = 0  # changes with every commit of another connection
         self.forget()
 
     def forget(self) -> None:
@@ -96,6 +98,7 @@ class CatalogWriter:
         try:
             engine.begin()
             try:
+                self._follow()
                 tallies: dict[int, _Tally] = {}
                 outcomes = [self._add(entry, tallies) for entry in entries]
                 added = self._with_trash(entries, outcomes)
@@ -115,6 +118,13 @@ class CatalogWriter:
             self.forget()
             raise
         return added
+
+    def _follow(self) -> None:
+        """Forget what was remembered if others have written since; asked inside the transaction, where nobody can."""
+        others = self._execute("PRAGMA data_version").fetchone()[0]
+        if others != self._others:
+            self._others = others
+            self.forget()
 
     def _with_trash(self, entries: Sequence[InstanceEntry], outcomes: list[AddOutcome]) -> list[Added]:
         """The outcomes, and which of the entries belong to a study in the trash. Asked inside the transaction: whoever

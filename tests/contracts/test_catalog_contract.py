@@ -103,6 +103,19 @@ def test_entries_and_marks_survive(reopen):
     assert catalog.marks() == {"a" * 32: ReplayMark("a" * 32, 700)}
 
 
+def test_two_that_write_to_one_catalog_add_to_one_series(tmp_path):
+    """Processes share a catalog: what one remembers of a series, the other has gone beyond."""
+    one, other = sqlite_catalog(tmp_path), sqlite_catalog(tmp_path)
+    try:
+        for number in range(4):
+            writer = (one, other)[number % 2]
+            assert outcomes(writer, [entry(f"1.{number}", offset=number)]) == [AddOutcome.ADDED]
+        assert one.statistics()["instances"] == 4
+    finally:
+        one.close()
+        other.close()
+
+
 def test_a_mark_goes_forward_only_and_a_sealed_segment_stays_sealed(catalog):
     catalog.add([], [ReplayMark("b" * 32, 900, True)])
     catalog.add([], [ReplayMark("b" * 32, 300)])
