@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from leadglass.app.toml_tables import Tables
+from leadglass.core.limits import MIB
+from leadglass.services.quotas import QuotaLimits
 
+MIN_MIB_PER_MINUTE = 64  # less would make each piece of an answer wait until it counts as stuck
 _KEYS = {"host", "port", "tls", "certificate", "key", "names", "unix", "client_ca", "trusted_proxy", "origins"}
 
 
@@ -55,6 +58,23 @@ def web_listener(tables: Tables, raw: Mapping[str, Any]) -> WebListener:
     )
     _check(tables, listener)
     return listener
+
+
+def quota_limits(tables: Tables, raw: Mapping[str, Any]) -> QuotaLimits:
+    """`[web_limits]`: what one token, or one subject of the provider, may have of each web process."""
+    usual = QuotaLimits()
+    known = {
+        "requests_per_second": (usual.requests, 1),
+        "mib_per_minute": (usual.bytes_minute // MIB, MIN_MIB_PER_MINUTE),
+        "exports": (usual.exports, 1),
+    }
+    tables.only(raw, set(known), "web_limits")
+    given = {key: raw.get(key, default) for key, (default, _) in known.items()}
+    for key, (_, least) in known.items():
+        value = given[key]
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise tables.wrong(f"web_limits.{key}", f"must be a whole number, at least {least}")
+    return QuotaLimits(given["requests_per_second"], given["mib_per_minute"] * MIB, given["exports"])
 
 
 def _port(tables: Tables, raw: Mapping[str, Any]) -> int:

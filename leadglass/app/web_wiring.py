@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from leadglass.app.archive import Archive
+from leadglass.services.quotas import Quotas
 from leadglass.web.body import BodyLimits
 from leadglass.web.doorway import Uploads, WebDoorway
 
@@ -19,4 +20,5 @@ def doorway_of(archive: Archive) -> WebDoorway:
         ingest=archive.ingest,
         trash=archive.trash,
         uploads=Uploads(BodyLimits(bounds.request), bounds.instance),
+        quotas=Quotas(archive.config.web_limits, refusals=archive.refusals),
     )

@@ -20,6 +20,7 @@ class ErrorCode(Enum):
     TOO_LARGE = "too-large"  # longer than the configuration allows
     TOO_SLOW = "too-slow"  # what was announced does not come in time
     OUT_OF_RESOURCES = "out-of-resources"  # disk full, I/O error, quota, buffers
+    OVER_QUOTA = "over-quota"  # more than one principal may have at a time
     TOO_MANY_MATCHES = "too-many-matches"  # a query beyond its limit
     INVALID_QUERY = "invalid-query"  # identifier does not fit the SOP class
     UNKNOWN_DESTINATION = "unknown-destination"

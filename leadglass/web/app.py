@@ -13,26 +13,20 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import compile_path
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.principal import Principal
 from leadglass.web.doorway import Call, WebDoorway
 from leadglass.web.guard import ListenerRules, address_of, origin_of, refused
+from leadglass.web.outgoing import Outgoing, Visit
 from leadglass.web.problem import problem
 from leadglass.web.routes import OPEN, ROUTES, Route
 from leadglass.web.statuses import refusal
+from leadglass.web.traffic import Traffic
 
 log = logging.getLogger(__name__)
 
-# On every answer: nothing here is a page; nothing is sniffed, framed or told to another site.
-_HEADERS: Final = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-)
-_NO_STORE: Final = (b"cache-control", b"no-store")  # unless the answer says otherwise itself
 _NOT_HERE: Final = "There is nothing here."
 
 
@@ -45,21 +39,27 @@ class WebDoor:
         rules: ListenerRules,
         ready: Callable[[], bool],
         routes: Sequence[Route] = ROUTES,
+        traffic: Traffic | None = None,
     ) -> None:
         self._doorway = doorway
         self._rules = rules
         self._ready = ready
         self._routes = _compiled(routes)
+        self.traffic = traffic or Traffic()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, or the server's start and stop."""
         if scope["type"] == "lifespan":
             await _lifespan(receive, send)
         elif scope["type"] == "http":
-            response = await self._answer(scope, receive)
-            await response(scope, receive, _Sealed(send))
+            visit = self.traffic.begin()
+            try:
+                response = await self._answer(scope, receive, visit)
+                await response(scope, receive, Outgoing(send, visit))
+            finally:
+                self.traffic.end(visit)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+    async def _answer(self, scope: Scope, receive: Receive, visit: Visit) -> Response:
         try:
             why = refused(self._rules, scope["headers"])
             if why is not None:
@@ -68,7 +68,7 @@ class WebDoor:
                 return self._health(scope["path"])
             request = Request(scope, receive)
             principal = await self._principal(request)
-            return await self._routed(request, principal)
+            return await self._routed(request, principal, visit)
         except LeadglassError as error:
             if error.code in (ErrorCode.INTERNAL, ErrorCode.DAMAGED):
                 log.error("a request failed: %s", error.comment)
@@ -84,7 +84,7 @@ class WebDoor:
         # Two of them are none: what stands between might have looked at the other one.
         return await self._doorway.programs.principal(words[0] if len(words) == 1 else "", address)
 
-    async def _routed(self, request: Request, principal: Principal) -> Response:
+    async def _routed(self, request: Request, principal: Principal, visit: Visit) -> Response:
         path, method = request.scope["path"], request.method
         allowed = []
         for route, match in self._routes:
@@ -96,6 +96,8 @@ class WebDoor:
                 continue
             if not principal.may(route.right):
                 raise LeadglassError(ErrorCode.NOT_AUTHORISED, f"This needs the right '{route.right.value}'.")
+            visit.route, visit.method = route.path, route.method
+            visit.lease = self._doorway.quotas.begin(principal, export=route.export)
             request.scope["path_params"] = found
             server = request.scope.get("server")
             origin = origin_of(self._rules, request.scope["headers"], server[1] if server else None)
@@ -108,21 +110,6 @@ class WebDoor:
     def _health(self, path: str) -> Response:
         well = path == OPEN[0] or self._ready()
         return PlainTextResponse("ok\n" if well else "not ready\n", 200 if well else 503)
-
-
-class _Sealed:
-    """Adds the headers that every answer has."""
-
-    def __init__(self, send: Send) -> None:
-        self._send = send
-
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers: list[tuple[bytes, bytes]] = [*message.get("headers", ()), *_HEADERS]
-            if not any(name == b"cache-control" for name, _ in headers):
-                headers.append(_NO_STORE)
-            message["headers"] = headers
-        await self._send(message)
 
 
 def _compiled(routes: Iterable[Route]) -> list[tuple[Route, Callable[[str], Mapping[str, Any] | None]]]:

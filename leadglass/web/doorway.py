@@ -14,6 +14,7 @@ from leadglass.services.find import Find
 from leadglass.services.frames import Frames
 from leadglass.services.ingest import Ingest
 from leadglass.services.metadata import Metadata
+from leadglass.services.quotas import Quotas
 from leadglass.services.retrieve import Retrieve
 from leadglass.services.trash import Trash
 from leadglass.web.body import BodyLimits
@@ -52,6 +53,7 @@ class WebDoorway:
     ingest: Ingest
     trash: Trash
     uploads: Uploads = field(default_factory=Uploads)
+    quotas: Quotas = field(default_factory=Quotas)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ class Route:
     """A method and a path (Starlette's template), the right without which nobody gets in, and who answers.
 
     `query` is what a request names in its query string, where a study can be named there: a template as the path is.
+    `export` says that many instances leave at once, of which a principal may have so many under way.
     """
 
     method: str
@@ -31,6 +32,7 @@ class Route:
     right: Right
     handler: Handler
     query: str = ""
+    export: bool = False
 
 
 _SEARCHED: Final = "StudyInstanceUID={study}"
@@ -49,8 +51,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", STUDY + "/metadata", Right.RETRIEVE, metadata.study_metadata),
     Route("GET", SERIES + "/metadata", Right.RETRIEVE, metadata.series_metadata),
     Route("GET", INSTANCE + "/metadata", Right.RETRIEVE, metadata.instance_metadata),
-    Route("GET", STUDY, Right.RETRIEVE, wado.study),
-    Route("GET", SERIES, Right.RETRIEVE, wado.series),
+    Route("GET", STUDY, Right.RETRIEVE, wado.study, export=True),
+    Route("GET", SERIES, Right.RETRIEVE, wado.series, export=True),
     Route("GET", INSTANCE, Right.RETRIEVE, wado.instance),
     Route("GET", INSTANCE + "/frames/{list}", Right.RETRIEVE, frames.frames),
     Route("GET", INSTANCE + "/bulkdata/{version}/{path:path}", Right.RETRIEVE, bulkdata.bulkdata),

@@ -8,6 +8,7 @@ from typing import Final
 from starlette.responses import Response
 
 from leadglass.core.errors import ErrorCode, LeadglassError
+from leadglass.services.quotas import OverQuotaError
 from leadglass.web.problem import problem
 
 RETRY_SECONDS: Final = "2"  # a full buffer or disk is worth another try, not at once
@@ -26,6 +27,7 @@ STATUS: Final[Mapping[ErrorCode, int]] = {
     ErrorCode.TOO_LARGE: 413,
     ErrorCode.TOO_SLOW: 408,
     ErrorCode.OUT_OF_RESOURCES: 503,
+    ErrorCode.OVER_QUOTA: 429,
     ErrorCode.TOO_MANY_MATCHES: 413,
     ErrorCode.INVALID_QUERY: 400,
     ErrorCode.UNKNOWN_DESTINATION: 404,
@@ -50,4 +52,6 @@ def refusal(error: LeadglassError) -> Response:
         headers["www-authenticate"] = 'Bearer realm="leadglass"'  # RFC 6750 3; no error parameter: no oracle
     if status == 503:
         headers["retry-after"] = RETRY_SECONDS
+    if isinstance(error, OverQuotaError):
+        headers["retry-after"] = str(error.retry_after)
     return problem(status, detail, headers)

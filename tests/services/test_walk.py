@@ -49,6 +49,8 @@ EXEMPT_CLASSES = {
     "openid.OpenId": "proves bearers for Programs: there is nobody to ask before it has",
     "programs.Programs": "it makes principals out of bearers: there is none to ask before it has decided",
     "ingest.Reception": "one store; handed out by Ingest.begin to who may store",
+    "quotas.Quotas": "counts what principals ask for; gives nothing of patients",
+    "quotas.Lease": "one request that Quotas counted",
     "receipts.Receipts": "tells the time and the order; a part of Ingest",
     "read_ahead.ReadAhead": "the instances that a RetrieveSource opens, ahead of who sends them",
     "read_ahead.RetrieveSource": "opens instances for one principal; handed out by Retrieve.source to who may retrieve",

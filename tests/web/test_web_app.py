@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import httpx
@@ -53,7 +54,8 @@ ROUTES = (
 
 
 def client(ready: bool = True) -> httpx.AsyncClient:
-    doorway = WebDoorway(OnePassword(), *[None] * (len(WebDoorway.__slots__) - 1))  # type: ignore[arg-type]  # these routes use no service
+    needed = [item.name for item in dataclasses.fields(WebDoorway) if item.default_factory is dataclasses.MISSING]
+    doorway = WebDoorway(**{**dict.fromkeys(needed), "programs": OnePassword()})  # type: ignore[arg-type]  # these routes use no service
     door = WebDoor(doorway, RULES, lambda: ready, ROUTES)
     return httpx.AsyncClient(transport=httpx.ASGITransport(door), base_url="http://localhost")
 
