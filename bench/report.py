@@ -8,6 +8,7 @@ import os
 import platform
 import re
 import statistics
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,7 +105,7 @@ def picture(rows: Sequence[Row]) -> None:
     for axis, row in zip(axes.flat, shown, strict=False):
         names = list(row.figures)
         axis.bar(names, [row.median(name) for name in names], color=[_colour(name) for name in names])
-        axis.set_title(row.case, fontsize=9)
+        axis.set_title(textwrap.fill(row.case, 34), fontsize=9)
         axis.set_ylabel(row.unit, fontsize=8)
         axis.tick_params(axis="x", rotation=45, labelsize=8)
         axis.tick_params(axis="y", labelsize=8)
