@@ -165,6 +165,7 @@ def open_archive(home: Home, config: Config, keys: KeySet, *, budget: BufferBudg
                 catalog=catalog,
                 accesses=accesses,
                 decoder=decoder,
+                encoder=decoder,
                 threads=reading,
                 decoding=decoding,
             ),

@@ -17,6 +17,7 @@ def doorway_of(archive: Archive) -> WebDoorway:
         retrieve=archive.retrieve,
         metadata=archive.metadata,
         frames=archive.frames,
+        render=archive.render,
         ingest=archive.ingest,
         trash=archive.trash,
         uploads=Uploads(BodyLimits(bounds.request), bounds.instance),

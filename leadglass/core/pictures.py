@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Final, Protocol
 
 from leadglass.core.ports import PixelDescription
+from leadglass.core.principal import Principal
 
 JPEG: Final = "image/jpeg"
 PNG: Final = "image/png"
@@ -167,6 +168,11 @@ class Owner:
 
     principal: str
     study_uid: str
+
+    @classmethod
+    def of(cls, principal: Principal, study_uid: str) -> Owner:
+        """The owner that somebody is, from where he asks."""
+        return cls(f"{principal.kind.value} {principal.name} {principal.address}", study_uid)
 
 
 class PictureMaker(Protocol):

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final, TypeAlias, TypeVar, overload
 
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.events import EventKind
 from leadglass.core.limits import MIB
+from leadglass.core.pictures import Owner, PictureMaker
 from leadglass.core.ports import Catalog, PixelDecoder
 from leadglass.core.principal import Principal, Right
 from leadglass.core.query import Selection
 from leadglass.core.records import StoredInstance
 from leadglass.dicom.bulk import BulkPlace, find_bulk
+from leadglass.dicom.encodable import EncodableFrames
 from leadglass.dicom.frames import FrameLocator, ReadAt
 from leadglass.dicom.layout import InstanceLayout
 from leadglass.services.admit import Gate, use_case
@@ -42,15 +46,17 @@ class Frames:
         catalog: Catalog,
         accesses: AccessJournal,
         decoder: PixelDecoder,
+        encoder: PictureMaker,
         threads: ThreadPoolExecutor,
         decoding: ThreadPoolExecutor,
     ) -> None:
-        """`decoding` are the threads that wait for the decoder, so that nobody else waits for it."""
+        """`decoding` are the threads that wait for decoder and encoder, so that nobody else waits for them."""
         self.gate = gate
         self._records = records
         self._catalog = catalog
         self._accesses = accesses
         self._decoder = decoder
+        self._encoder = encoder
         self._threads = threads
         self._decoding = decoding
 
@@ -69,7 +75,17 @@ class Frames:
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(self._threads, self._accesses.begin, *who)
         self._accesses.note(*who, 1)
-        return InstanceContent(stored, self._records, self._decoder, self._threads, self._decoding)
+        coders = Coders(Owner.of(principal, stored.identity.study_uid), self._decoder, self._encoder)
+        return InstanceContent(stored, self._records, coders, self._threads, self._decoding)
+
+
+@dataclass(frozen=True, slots=True)
+class Coders:
+    """What works on pixels in the sandbox, and for whom."""
+
+    owner: Owner
+    decoder: PixelDecoder
+    encoder: PictureMaker
 
 
 class InstanceContent:
@@ -79,13 +95,13 @@ class InstanceContent:
         self,
         stored: StoredInstance,
         records: OpenRecords,
-        decoder: PixelDecoder,
+        coders: Coders,
         threads: ThreadPoolExecutor,
         decoding: ThreadPoolExecutor,
     ) -> None:
         self.stored = stored
         self._records = records
-        self._decoder = decoder
+        self._coders = coders
         self._threads = threads
         self._decoding = decoding
         self._record: OpenRecord | None = None
@@ -111,28 +127,31 @@ class InstanceContent:
         """How many frames there are."""
         return (await self._opened()).frame_count
 
-    async def frame(self, number: int, *, native: bool) -> list[bytes]:
-        """Frame `number` (from 1) whole, in pieces: as Explicit VR Little Endian has it, or as stored.
+    async def frame(self, number: int, *, native: bool, target: str = "") -> list[bytes]:
+        """Frame `number` (from 1) whole, in pieces: as Explicit VR Little Endian has it, encoded in the transfer syntax
+        `target` (of core.pictures.ENCODABLE), or as stored.
 
         NOT_FOUND if there is none, CANNOT_CONVERT if it cannot be cut out or decoded.
         """
         record = await self._opened()
         _require(record, number)
-        at_hand = self._frame_at_hand(record, number)
+        at_hand = None if target else self._frame_at_hand(record, number)
         if at_hand is not None:
             return at_hand
         pieces: list[bytes] = []
-        async for _, more in self.frames([number], native=native):
+        async for _, more in self.frames([number], native=native, target=target):
             pieces += more
         return pieces
 
-    async def frames(self, numbers: Sequence[int], *, native: bool) -> AsyncIterator[Piece]:
+    async def frames(self, numbers: Sequence[int], *, native: bool, target: str = "") -> AsyncIterator[Piece]:
         """Frames in the order of `numbers`, a few MiB at a time. Errors as of `frame`."""
         record = await self._opened()
         for number in (min(numbers), max(numbers)) if numbers else ():
             _require(record, number)
-        if native and record.layout.encapsulated:
-            pieces, threads = _decoded(record, numbers, self._decoder), self._decoding
+        if target:
+            pieces, threads = _encoded(record, numbers, self._coders, target), self._decoding
+        elif native and record.layout.encapsulated:
+            pieces, threads = _decoded(record, numbers, self._coders.decoder), self._decoding
         else:
             pieces, threads = _stored(record, numbers), self._threads
         async for piece in self._in_steps(threads, pieces):
@@ -266,6 +285,19 @@ def _decoded(record: OpenRecord, numbers: Sequence[int], decoder: PixelDecoder) 
     decoded = decoder.decode(description, _Chosen(record.located(), numbers))
     for number, frame in zip(numbers, decoded, strict=True):
         yield number, [frame.pixels]
+
+
+def _encoded(record: OpenRecord, numbers: Sequence[int], coders: Coders, target: str) -> Iterator[Piece]:
+    native = _decoded(record, numbers, coders.decoder) if record.layout.encapsulated else _stored(record, numbers)
+    form = EncodableFrames(record.layout)
+    for number, frame in _whole(native):
+        yield number, [coders.encoder.encode(coders.owner, form.description, target, form.by_pixel(frame))]
+
+
+def _whole(pieces: Iterator[Piece]) -> Iterator[tuple[int, bytes]]:
+    """Frames whose pieces follow one another, each joined."""
+    for number, several in itertools.groupby(pieces, key=lambda piece: piece[0]):
+        yield number, b"".join(piece for _, more in several for piece in more)
 
 
 class _Chosen(Sequence[bytes]):

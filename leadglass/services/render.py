@@ -142,7 +142,7 @@ class Render:
     def _made(
         self, principal: Principal, stored: StoredInstance, numbers: tuple[int, ...], request: RenderRequest
     ) -> bytes:
-        owner = Owner(f"{principal.kind.value} {principal.name} {principal.address}", stored.identity.study_uid)
+        owner = Owner.of(principal, stored.identity.study_uid)
         record = self._records.borrow(stored)
         try:
             header = self._header(record)

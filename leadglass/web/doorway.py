@@ -15,6 +15,7 @@ from leadglass.services.frames import Frames
 from leadglass.services.ingest import Ingest
 from leadglass.services.metadata import Metadata
 from leadglass.services.quotas import Quotas
+from leadglass.services.render import Render
 from leadglass.services.retrieve import Retrieve
 from leadglass.services.trash import Trash
 from leadglass.web.body import BodyLimits
@@ -50,6 +51,7 @@ class WebDoorway:
     retrieve: Retrieve
     metadata: Metadata
     frames: Frames
+    render: Render
     ingest: Ingest
     trash: Trash
     uploads: Uploads = field(default_factory=Uploads)

@@ -73,7 +73,7 @@ async def frames_answer(
         return Response(None, 304, headers)
     try:
         if len(numbers) == 1:
-            pieces = await content.frame(numbers[0], native=form.native)
+            pieces = await content.frame(numbers[0], native=form.native, target=form.target)
             if form.multipart:
                 pieces = [part_head(tag, form.content_type, first=True), *pieces, parts_end(tag)]
             content.close()
@@ -90,7 +90,7 @@ async def _parts(
 ) -> AsyncIterator[Buffer]:
     current = 0
     try:
-        async for number, pieces in content.frames(numbers, native=form.native):
+        async for number, pieces in content.frames(numbers, native=form.native, target=form.target):
             if number != current:
                 yield part_head(boundary, form.content_type, first=not current)
                 current = number

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from leadglass.core.errors import ErrorCode, LeadglassError
+from leadglass.core.pictures import ENCODABLE
 from leadglass.dicom.media_types import ALIASES, OCTET_STREAM, media_type_of
 from leadglass.dicom.transcode import can_transcode
 from leadglass.dicom.transfer_syntaxes import DECODABLE, lookup
@@ -64,12 +65,19 @@ def _converts(stored: str, target: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class FrameForm:
-    """How frames leave: `native`, as Explicit VR Little Endian has them, or as they are stored."""
+    """How frames leave: `native`, as Explicit VR Little Endian has them; `encoded` anew in `syntax`; or as they are
+    stored."""
 
     native: bool
     media_type: str
     syntax: str
     multipart: bool
+    encoded: bool = False
+
+    @property
+    def target(self) -> str:
+        """The transfer syntax to encode in; empty if nothing is."""
+        return self.syntax if self.encoded else ""
 
     @property
     def content_type(self) -> str:
@@ -89,6 +97,7 @@ def frame_form(ranges: Sequence[MediaRange], stored: str, *, single: bool) -> Fr
             return found
     native = [OCTET_STREAM] if _has_native(stored) else []
     offered = [*native, *([media_type_of(stored)] if _is_encapsulated(stored) else [])]
+    offered += [media_type_of(ENCODABLE[0])] if native else []
     named = ", ".join(f'{RELATED}; type="{kind}"' for kind in dict.fromkeys(offered))
     raise LeadglassError(ErrorCode.CANNOT_CONVERT, f"Offered here: {named}.")
 
@@ -103,10 +112,20 @@ def _fitting(kind: str, syntax: str, stored: str, multipart: bool) -> FrameForm 
     ):
         if octets or of_own_kind:
             return FrameForm(False, own if any_kind else kind, stored, multipart)
-        return None
+        return _anew(kind, syntax, stored, multipart)
     if octets and _has_native(stored) and syntax in ("", ANY_SYNTAX, EXPLICIT_VR_LE, IMPLICIT_VR_LE, stored):
         return FrameForm(True, OCTET_STREAM, EXPLICIT_VR_LE, multipart)
-    return None
+    return _anew(kind, syntax, stored, multipart)
+
+
+def _anew(kind: str, syntax: str, stored: str, multipart: bool) -> FrameForm | None:
+    """Encoded as HTJ2K, where that is asked for by its type or its transfer syntax."""
+    target = syntax or ENCODABLE[0]
+    own = media_type_of(target)
+    named = kind == own or (bool(syntax) and kind.endswith("/*") and own.startswith(kind.rstrip("*")))
+    if target not in ENCODABLE or not named or not _has_native(stored):
+        return None
+    return FrameForm(False, own, target, multipart, encoded=True)
 
 
 def _is_encapsulated(stored: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 from starlette.responses import Response
 
 from leadglass.core.principal import Right
-from leadglass.web import bulkdata, deletion, frames, metadata, qido, stow, uri, wado
+from leadglass.web import bulkdata, deletion, frames, metadata, qido, rendered, stow, uri, wado
 from leadglass.web.doorway import Call
 from leadglass.web.urls import BASE, INSTANCE, SERIES, STUDY, URI
 
@@ -57,6 +57,14 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", INSTANCE + "/frames/{list}", Right.RETRIEVE, frames.frames),
     Route("GET", INSTANCE + "/bulkdata/{version}/{path:path}", Right.RETRIEVE, bulkdata.bulkdata),
     Route("GET", URI, Right.RETRIEVE, uri.retrieve, uri.NAMES),
+    Route("GET", STUDY + "/rendered", Right.RETRIEVE, rendered.study, export=True),
+    Route("GET", SERIES + "/rendered", Right.RETRIEVE, rendered.series, export=True),
+    Route("GET", INSTANCE + "/rendered", Right.RETRIEVE, rendered.instance),
+    Route("GET", INSTANCE + "/frames/{list}/rendered", Right.RETRIEVE, rendered.frames),
+    Route("GET", STUDY + "/thumbnail", Right.RETRIEVE, rendered.study_thumbnail),
+    Route("GET", SERIES + "/thumbnail", Right.RETRIEVE, rendered.series_thumbnail),
+    Route("GET", INSTANCE + "/thumbnail", Right.RETRIEVE, rendered.instance_thumbnail),
+    Route("GET", INSTANCE + "/frames/{list}/thumbnail", Right.RETRIEVE, rendered.frame_thumbnail),
 )
 
 # Open to everybody who reaches the listener: they say nothing about content.
