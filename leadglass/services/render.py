@@ -99,8 +99,8 @@ class Render:
         """A small picture of a study, series or instance; None if nothing is there or within reach.
 
         Of a series the middle image, of a study that of its largest series of images that is no localiser, of a
-        multi-frame image the frame in the middle unless `frame` (from 1) is named. What has no picture gets an icon,
-        JPEG or PNG. Raises as `rendered` does.
+        multi-frame image the frame in the middle unless `frame` (from 1) is named. What has no picture, or one that
+        cannot be decoded, gets an icon, JPEG or PNG. Otherwise raises as `rendered` does.
         """
         check_request(request)
         narrowed = replace(selection, reach=principal.reach)
@@ -114,14 +114,16 @@ class Render:
             await self._journalled(principal, stored)
         stored, count = await self._in_thread(lambda: self._best(found))
         if not count:
-            kind = _icon_kind(stored)
-            side = min(request.viewport.width, request.viewport.height) if request.viewport else ICON_SIDE
-            content = icon(kind, side, png=request.media_type == PNG)
-            return Picture(content, PNG if request.media_type == PNG else JPEG, stored)
+            return _icon(stored, request)
         number = (count - 1) // 2 if frame is None else frame - 1
         if number < 0:
             raise LeadglassError(ErrorCode.NOT_FOUND, "Frames count from 1.")
-        return await self._picture(principal, stored, (number,), request)
+        try:
+            return await self._picture(principal, stored, (number,), request)
+        except LeadglassError as error:
+            if error.code is not ErrorCode.CANNOT_CONVERT:
+                raise
+            return _icon(stored, request)
 
     async def _journalled(self, principal: Principal, stored: StoredInstance) -> None:
         who = (principal.name, principal.address, stored.identity.study_uid)
@@ -185,10 +187,13 @@ class Render:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
 
-def _icon_kind(stored: StoredInstance) -> PictureKind:
-    if is_video(stored.transfer_syntax_uid):
-        return PictureKind.FILM
-    return picture_kind(stored.identity.sop_class_uid)
+def _icon(stored: StoredInstance, request: RenderRequest) -> Picture:
+    """What stands for an instance without a picture."""
+    film = is_video(stored.transfer_syntax_uid)
+    kind = PictureKind.FILM if film else picture_kind(stored.identity.sop_class_uid)
+    side = min(request.viewport.width, request.viewport.height) if request.viewport else ICON_SIDE
+    png = request.media_type == PNG
+    return Picture(icon(kind, side, png=png), PNG if png else JPEG, stored)
 
 
 def _frames(record: OpenRecord, numbers: Sequence[int]) -> Iterable[bytes]:

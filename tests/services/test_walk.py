@@ -220,7 +220,7 @@ async def called(archive: Archive, kind: type, method: str, who: Principal = SYS
         "DeviceRegister.remove": lambda: archive.devices.remove(who, "ct"),
         "Find.find": lambda: archive.find.find(who, Query(Level.STUDY, {})),
         "Render.rendered": lambda: without_picture(archive.render.rendered(who, image(1, 1), (), RenderRequest())),
-        "Render.thumbnail": lambda: without_picture(archive.render.thumbnail(who, whole_study(1))),
+        "Render.thumbnail": lambda: archive.render.thumbnail(who, whole_study(1)),
         "Frames.instance": lambda: archive.frames.instance(who, image(1, 1)),
         "Metadata.series": lambda: archive.metadata.series(who, whole_study(1), ""),
         "Metadata.instances": lambda: archive.metadata.instances(who, whole_study(1), ""),

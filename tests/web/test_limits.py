@@ -55,7 +55,8 @@ async def test_strangers_use_up_nobody_s_quota(archive: Archive) -> None:
 
 def test_whole_studies_and_series_are_exports() -> None:
     exports = {route.path for route in ROUTES if route.export}
-    assert exports == {"/dicom-web/studies/{study}", "/dicom-web/studies/{study}/series/{series}"}
+    whole = ("/dicom-web/studies/{study}", "/dicom-web/studies/{study}/series/{series}")
+    assert exports == {*whole, *(f"{path}/rendered" for path in whole)}
 
 
 class Reader:
