@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from leadglass.access.openid import OpenIdSettings
+from leadglass.app.metrics_config import MetricsListener, metrics_listener
 from leadglass.app.openid_config import openid_of
 from leadglass.app.toml_tables import Tables
 from leadglass.app.web_config import WebListener, quota_limits, web_listener
@@ -19,7 +20,7 @@ from leadglass.core.limits import MAX_BODY, MAX_INSTANCE, MIB
 from leadglass.services.quotas import QuotaLimits
 
 MAX_OVERRIDE_DAYS = 90
-_TABLES = {"archive", "keys", "listener", "web", "web_limits", "networks", "openid", "override", "uploads"}
+_TABLES = {"archive", "keys", "listener", "metrics", "networks", "openid", "override", "uploads", "web", "web_limits"}
 KEY_SOURCES = ("file", "credential", "fd", "command", "passphrase")
 
 
@@ -76,6 +77,7 @@ class Config:
     uploads: UploadBounds = UploadBounds()
     openid: OpenIdSettings | None = None
     web_limits: QuotaLimits = field(default_factory=QuotaLimits)
+    metrics: MetricsListener | None = None
 
     def overridden(self, risk: str, today: dt.date, device: str = "") -> Override | None:
         """The override in force for `risk` (and, where given, `device`)."""
@@ -99,9 +101,7 @@ def read_config(path: Path) -> Config:
 def parse_config(raw: Mapping[str, Any], where: str = "leadglass.toml") -> Config:
     """A configuration from its TOML tables; LeadglassError USAGE for anything unknown or out of range."""
     tables = Tables(where)
-    tables.only(
-        raw, {"archive", "keys", "listener", "web", "networks", "openid", "override", "uploads", "web_limits"}, ""
-    )
+    tables.only(raw, _TABLES, "")
     archive = tables.table(raw, "archive")
     tables.only(archive, {"ae_titles", "demo"}, "archive")
     networks = tables.table(raw, "networks", needed=False)
@@ -118,6 +118,7 @@ def parse_config(raw: Mapping[str, Any], where: str = "leadglass.toml") -> Confi
         openid=openid_of(tables, raw),
         demo=tables.truth(archive, "demo", "archive", default=False),
         uploads=_uploads(tables, tables.table(raw, "uploads", needed=False)),
+        metrics=metrics_listener(tables, raw),
         web_limits=quota_limits(tables, tables.table(raw, "web_limits", needed=False)),
         web=tuple(web_listener(tables, item) for item in tables.tables(raw, "web")),
     )

@@ -167,10 +167,11 @@ def _live(archive: Archive, doorway: Doorway, doors: Doors, started: float) -> d
         "listeners": doors.facts(),
         "connections": len(doors.connections),
         "associations": counters.associations,
-        "stored": counters.stored,
         "failed": counters.failed,
         "refused": counters.refused,
         "journal_writable": archive.journal.writable,
+        "ingest": dict(archive.ingest.facts),
+        "authority_until": authority_of(archive.state, archive.keys.ca).not_after.isoformat(),
     }
 
 

@@ -52,6 +52,10 @@ class Home:
         """What the running server says of itself: addresses and counts, nothing of patients."""
         return self.root / "run" / "live.json"
 
+    def live_web(self, number: int) -> Path:
+        """The same of a web process."""
+        return self.root / "run" / f"web-{number}.json"
+
     def make(self) -> None:
         """Create the folders, for the owner alone."""
         for folder in (self.root, self.vault, self.state.parent, self.journal, self.lock.parent):

@@ -22,14 +22,17 @@ RESTARTS = 5  # in RESTART_WINDOW; a process that dies more often is not started
 RESTART_WINDOW = 60.0
 DICOM = "leadglass.app.dicom_process"
 WEB = "leadglass.app.web_process"
+METRICS = "leadglass.app.metrics_process"
+_CALLED = {DICOM: "The DICOM process", WEB: "A web process", METRICS: "The metrics process"}
 
 
 class _Child:
     """One process of ours: a module, started with HOME, two descriptors (keys to read, ready to write), its number."""
 
-    def __init__(self, module: str, home: Home, number: int) -> None:
+    def __init__(self, module: str, home: Home, number: int, *, keyed: bool = True) -> None:
         self.module = module
         self._number = number
+        self._keyed = keyed
         self.process: subprocess.Popen[bytes] | None = None
         self._home = home
         self._deaths: list[float] = []
@@ -48,7 +51,10 @@ class _Child:
         )
         os.close(key_read)
         os.close(ready_write)
-        write_keys(key_write, keys)
+        if self._keyed:
+            write_keys(key_write, keys)
+        else:
+            os.close(key_write)
         ready = os.read(ready_read, 1)
         os.close(ready_read)
         return bool(ready)
@@ -72,9 +78,11 @@ class _Child:
 class Supervisor:
     """Runs the processes of one archive. The caller holds the archive's lock."""
 
-    def __init__(self, home: Home, keys: KeySet, web_processes: int = 0) -> None:
+    def __init__(self, home: Home, keys: KeySet, web_processes: int = 0, *, metrics: bool = False) -> None:
         self._keys = keys
         self._children = [_Child(DICOM, home, 0), *(_Child(WEB, home, n + 1) for n in range(web_processes))]
+        if metrics:
+            self._children.append(_Child(METRICS, home, 0, keyed=False))
         self._stopping = False
 
     def run(self, on_ready: Callable[[], None]) -> int:
@@ -130,4 +138,4 @@ class Supervisor:
 
 
 def _called(child: _Child) -> str:
-    return "The DICOM process" if child.module == DICOM else "A web process"
+    return _CALLED[child.module]

@@ -8,6 +8,7 @@ Granian (docs/decisions/0009).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -22,11 +23,13 @@ from leadglass.app.facts import forbid_core_dumps
 from leadglass.app.heap import keep_buffers
 from leadglass.app.home import Home
 from leadglass.app.key_pipe import read_keys
+from leadglass.app.live import write_live
 from leadglass.app.web_server import WebServers
 from leadglass.app.web_wiring import doorway_of
 from leadglass.core.errors import LeadglassError
 from leadglass.services.programs import USES_SECONDS
 
+LIVE_SECONDS = 2.0
 RENEWAL_SECONDS = 3600.0  # how often certificates are looked at
 SWITCH_INTERVAL = 0.0005  # seconds: decryption in threads must not wait long for the loop
 
@@ -43,32 +46,50 @@ def main() -> None:
     config = read_config(home.config)
     try:
         with open_archive(home, config, keys) as archive:
-            uvloop.run(_serve(archive, ready, first=int(sys.argv[4]) == 1))
+            uvloop.run(_serve(archive, ready, int(sys.argv[4])))
     except LeadglassError as error:
         log.error("%s", error.comment)
         sys.exit(1)
 
 
-async def _serve(archive: Archive, ready: int, *, first: bool) -> None:
+async def _serve(archive: Archive, ready: int, number: int) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    servers = WebServers(archive, doorway_of(archive), first=first)
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    servers = WebServers(archive, doorway_of(archive), first=number == 1)
     await servers.start()
     os.write(ready, b"1")
     os.close(ready)
-    tasks = [loop.create_task(_renew(servers)), loop.create_task(_write_uses(archive))]
+    live = archive.home.live_web(number)
+    works = (_renew(servers), _write_uses(archive), _tell(archive, servers, live))
+    tasks = [loop.create_task(work) for work in works]
     await stop.wait()
     for task in tasks:
         task.cancel()
     await servers.stop()
+    live.unlink(missing_ok=True)
 
 
 async def _renew(servers: WebServers) -> None:
     while True:
         await asyncio.sleep(RENEWAL_SECONDS)
         await servers.renew()
+
+
+async def _tell(archive: Archive, servers: WebServers, live: Path) -> None:
+    """Say how it goes, for `status` and the metrics: counts, nothing of anybody."""
+    while True:
+        facts = {
+            "pid": os.getpid(),
+            "listeners": servers.facts(),
+            "traffic": servers.traffic.facts(),
+            "ingest": dict(archive.ingest.facts),
+            "journal_writable": archive.journal.writable,
+        }
+        with contextlib.suppress(OSError):  # a full disk; the metrics tell of that too
+            write_live(live, facts)
+        await asyncio.sleep(LIVE_SECONDS)
 
 
 async def _write_uses(archive: Archive) -> None:

@@ -30,6 +30,7 @@ from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.web.app import WebDoor
 from leadglass.web.doorway import WebDoorway
 from leadglass.web.guard import ListenerRules
+from leadglass.web.traffic import Traffic
 
 BACKLOG = 1024
 BACKPRESSURE = 256  # requests at work per process; more wait in the socket
@@ -80,6 +81,7 @@ class WebServers:
         self._doorway = doorway
         self._items = [item for item in archive.config.web if first or not item.unix]
         self._serving: dict[WebListener, _Serving] = {}
+        self.traffic = Traffic()
 
     async def start(self) -> None:
         """Listen everywhere. UNAVAILABLE if one address cannot be had."""
@@ -94,6 +96,13 @@ class WebServers:
                 self._serving[item] = await self._begin(item)
                 await serving.stop()
 
+    def facts(self) -> list[dict[str, str]]:
+        """What is said of the listeners: their address and the end of their certificate."""
+        return [
+            {"listener": item.label, "certificate_until": serving.not_after.isoformat() if serving.not_after else ""}
+            for item, serving in self._serving.items()
+        ]
+
     async def stop(self) -> None:
         """End all."""
         await asyncio.gather(*(serving.stop() for serving in self._serving.values()))
@@ -101,7 +110,7 @@ class WebServers:
     async def _begin(self, item: WebListener) -> _Serving:
         certified = self._certified(item) if item.tls else None
         rules = ListenerRules(item.tls, frozenset(self._names(item)), item.trusted_proxy)
-        door = WebDoor(self._doorway, rules, lambda: self._archive.journal.writable)
+        door = WebDoor(self._doorway, rules, lambda: self._archive.journal.writable, traffic=self.traffic)
         with self._secrets(item, certified) as options:
             server = Server(
                 door,

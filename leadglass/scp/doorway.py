@@ -21,7 +21,6 @@ class Counters:
     """What `stats` shows of the door."""
 
     associations: int = 0
-    stored: int = 0
     refused: int = 0
     failed: int = 0
 

@@ -80,6 +80,7 @@ class GroupCommit:
         self._catalog = catalog
         self._queue: queue.SimpleQueue[_Pending | None] = queue.SimpleQueue()
         self._owed = _Owed()
+        self.stored = 0
         self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
         self._thread.start()
 
@@ -89,6 +90,11 @@ class GroupCommit:
         future: asyncio.Future[Added] = loop.create_future()
         self._queue.put(_Pending(record, entry_at, future, loop))
         return future
+
+    @property
+    def waiting(self) -> int:
+        """Records that were submitted and are not looked at yet."""
+        return self._queue.qsize()
 
     def close(self) -> None:
         """Finish what was submitted and end the thread."""
@@ -141,6 +147,7 @@ class GroupCommit:
             raise
         crashpoints.reached("store.catalogued")
         self._owed = _Owed()
+        self.stored += len(batch)
         return [_Result(item, added=one) for item, one in zip(batch, added[len(owed.entries) :], strict=True)]
 
     @staticmethod

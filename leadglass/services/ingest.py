@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -117,6 +117,11 @@ class Ingest:
         kind, who = EventKind.INSTANCES_TRANSFERRED, principal
         event = JournalEvent(kind, "store-failed", who.name, who.address, Outcome.MINOR_FAILURE, details)
         self._tools.journal.record(event)
+
+    @property
+    def facts(self) -> Mapping[str, int]:
+        """Instances stored by this process, those that wait for the disk, and bytes that wait in memory."""
+        return {"stored": self._commit.stored, "queued": self._commit.waiting, "buffered": self._tools.budget.used}
 
     def close(self) -> None:
         """Finish what was submitted; the door is closed before."""

@@ -12,7 +12,7 @@ from leadglass.app.config import parse_config
 from leadglass.core.errors import LeadglassError
 
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text("utf-8")
-TABLES = ("archive", "keys", "listener", "web", "uploads", "web_limits", "openid", "networks", "override")
+TABLES = ("archive", "keys", "listener", "web", "uploads", "web_limits", "metrics", "openid", "networks", "override")
 LISTS = ("listener", "web", "override")
 
 

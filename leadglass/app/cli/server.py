@@ -68,7 +68,8 @@ def serve(home: HomeOption = None) -> None:
     with server_lock(place.lock):
         keys = keys_of(place, config)
         _judge(place, config, keys)
-        raise SystemExit(Supervisor(place, keys, _web_processes(config)).run(lambda: _say_ready(config)))
+        supervisor = Supervisor(place, keys, _web_processes(config), metrics=config.metrics is not None)
+        raise SystemExit(supervisor.run(lambda: _say_ready(config)))
 
 
 def _web_processes(config: Config) -> int:
