@@ -45,7 +45,9 @@ async def series(call: Call) -> Response:
 async def instance(call: Call) -> Response:
     """GET /studies/{study}/series/{series}/instances/{instance}/rendered: the first frame, or all in a GIF."""
     kind, in_parts = picture_type(accepted(call.request))
-    return await _one(call, instance_of(call), (), render_request(call.request.query_params, kind), in_parts=in_parts)
+    return await one_picture(
+        call, instance_of(call), (), render_request(call.request.query_params, kind), in_parts=in_parts
+    )
 
 
 async def frames(call: Call) -> Response:
@@ -54,7 +56,7 @@ async def frames(call: Call) -> Response:
     kind, in_parts = picture_type(accepted(call.request), several=len(numbers) > 1)
     request = render_request(call.request.query_params, kind)
     if len(numbers) == 1 or (kind == GIF and not in_parts):
-        return await _one(call, instance_of(call), numbers, request, in_parts=in_parts)
+        return await one_picture(call, instance_of(call), numbers, request, in_parts=in_parts)
     if not in_parts:
         comment = "Several frames come as multipart/related, or together as image/gif."
         raise LeadglassError(ErrorCode.CANNOT_CONVERT, comment)
@@ -109,9 +111,10 @@ async def _thumbnail(call: Call, selection: Selection, frame: int | None = None)
     return _answer(call, picture)
 
 
-async def _one(
-    call: Call, selection: Selection, numbers: Sequence[int], request: RenderRequest, *, in_parts: bool
+async def one_picture(
+    call: Call, selection: Selection, numbers: Sequence[int], request: RenderRequest, *, in_parts: bool = False
 ) -> Response:
+    """The picture of one instance; `numbers` are its frames, none for the first, or for all in a GIF."""
     picture = await call.doorway.render.rendered(call.principal, selection, numbers, request)
     if picture is None:
         raise absent()
@@ -125,7 +128,7 @@ async def _several(call: Call, selection: Selection) -> Response:
     if not found:
         raise absent()
     if not in_parts:
-        return await _one(call, _selection_of(representatives(found)[0]), (), request, in_parts=False)
+        return await one_picture(call, _selection_of(representatives(found)[0]), (), request)
     pictured = [stored for stored in found if picture_kind(stored.identity.sop_class_uid) in PICTURED]
     wanted = [(_selection_of(stored), ()) for stored in pictured]
     return await _in_parts(call, _each(call, wanted, request, skip=True), request)
