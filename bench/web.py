@@ -20,6 +20,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import imagecodecs
+
 from bench import find, material, peers, report, stow, web_peers
 from bench.report import Row
 from bench.web_peers import Target
@@ -34,6 +36,7 @@ SECONDS = 4  # of load per turn
 JSON = "Accept: application/dicom+json"
 ENCODINGS = "Accept-Encoding: gzip, deflate, br"  # as browsers send it
 OCTETS = 'Accept: multipart/related; type="application/octet-stream"'
+JPEG = "Accept: image/jpeg"
 FRAME = 512 * 512 * 2
 AS_STORED = 'Accept: multipart/related; type="application/dicom"; transfer-syntax=*'
 Figures = dict[str, list[float]]
@@ -96,6 +99,8 @@ class Turns:
         self._each("later", functools.partial(metadata_time, path=series, times=20))
         self._each("frame", lambda target: self._frames_of(target, target.base).rate)
         self._each("frame, TLS", lambda target: self._frames_of(target, target.tls_base).rate)
+        self._each("rendered", lambda target: self._rendered(target, number).rate)
+        self._each("rendered before", lambda target: self._rendered_before(target).rate)
         self._each("study", study_rate)
         mine = self._systems[0]
         self._memory.append([peers.resident([pid]) for pid in web_peers.web_workers(mine)])
@@ -116,6 +121,20 @@ class Turns:
                 raise RuntimeError(f"{target.name} gave another frame")
         return load(base, self._frames, target.headers(OCTETS), SECONDS, FRAME)
 
+    def _rendered(self, target: Target, number: int) -> Load:
+        """Pictures that nobody has asked for: each has a window of its own."""
+        wide = 400 + 100 * number
+        asked = [f"{frame}/rendered?window=40,{wide + turn},linear" for turn in range(20) for frame in self._frames]
+        check_picture(target, asked[-1])
+        return load(target.base, asked, target.headers(JPEG), SECONDS, 10_000)
+
+    def _rendered_before(self, target: Target) -> Load:
+        """Pictures that were asked for before."""
+        asked = [f"{frame}/rendered" for frame in self._frames[:20]]
+        check_picture(target, asked[0])
+        load(target.base, asked, target.headers(JPEG), 1, 10_000)
+        return load(target.base, asked, target.headers(JPEG), SECONDS, 10_000)
+
     def rows(self) -> list[Row]:
         """What the rounds gave."""
         found = self._figures
@@ -131,6 +150,8 @@ class Turns:
             Row(f"{metadata}, later, compared", "ms", found["later"], 20.0, less_is_better=True),
             Row("one frame of 512 kB", "requests/s", found["frame"], 1.5),
             Row("one frame of 512 kB, TLS", "requests/s", found["frame, TLS"]),
+            Row("rendered frame, 512x512", "requests/s", found["rendered"], 1.5),
+            Row("rendered frame, 512x512, asked for before", "requests/s", found["rendered before"], 10.0),
             Row("whole study of 262 MB", "MB/s", found["study"], 1.0),
             Row(
                 "memory of the largest web worker", "MB", {"leadglass": [max(largest)]}, 250.0, "", less_is_better=True
@@ -187,6 +208,13 @@ def metadata_time(target: Target, path: str, times: int) -> float:
             raise RuntimeError(f"{target.name} told other instances of {path}")
     session.close()
     return statistics.median(taken)
+
+
+def check_picture(target: Target, path: str) -> None:
+    """RuntimeError unless it is a picture of 512x512 that shows something."""
+    picture = imagecodecs.jpeg_decode(fetch(target.base, path, target.headers(JPEG)))
+    if picture.shape[:2] != (512, 512) or picture.std() < 10:
+        raise RuntimeError(f"{target.name} rendered {path} as {picture.shape}")
 
 
 def study_rate(target: Target) -> float:
