@@ -54,6 +54,7 @@ PEERS = {
         Peer("orthanc", "orthanc", ("Orthanc",)),
         Peer("gdcm", "libgdcm-tools", ("gdcmscu", "gdcmconv")),
         NpmPeer("oidc-provider", "npm", ("node",)),
+        NpmPeer("dicomweb-client", "npm", ("node",)),
     )
 }
 
