@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from leadglass.access.authority import Authority, Issued, renewal_due
@@ -42,8 +43,18 @@ def given_certificate(item: ListenerConfig | WebListener) -> tuple[bytes, bytes]
     try:
         return Path(item.certificate).read_bytes(), Path(item.key).read_bytes()
     except OSError as error:
-        comment = f"The certificate of the listener on port {item.port} cannot be read: {error.strerror}."
+        comment = f"The certificate of {_called(item)} cannot be read: {error.strerror}."
         raise LeadglassError(ErrorCode.USAGE, comment) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a web listener shows, and whom it asks for a certificate: PEM. `client_ca` is empty if it asks nobody."""
+
+    chain: bytes
+    key: bytes = field(repr=False)
+    client_ca: bytes
+    not_after: dt.datetime
 
 
 class Presented:
@@ -82,8 +93,14 @@ class Certificates:
         """What a TLS listener presents from now on; it follows devices, dates and files through `follow`."""
         made = Presented(item, lambda: self._context(item))
         self._presented.append(made)
-        self._seen = self._state_of_things()
+        self._seen = None  # another process may have decided otherwise meanwhile: `follow` looks again
         return made
+
+    def for_web(self, item: WebListener) -> Shown:
+        """What a web listener with TLS shows now. LeadglassError(USAGE) if a file that it names cannot be used."""
+        chain, key = self._pair(item)
+        _check_pair(item, chain, key)
+        return Shown(chain, key, _client_authorities(item), end_of(chain))
 
     def for_dialing(self, device: Device) -> ssl.SSLContext:
         """The context to call `device` with: our own certificate, and what its enrolment trusts.
@@ -115,38 +132,70 @@ class Certificates:
     def follow(self) -> None:
         """Make the listeners' contexts again if devices, certificate files or the day have changed. What cannot be
         made (LeadglassError) leaves the context that worked, and is tried again at the next change."""
-        seen = self._state_of_things()
+        seen = self.look(path for made in self._presented for path in (made.item.certificate, made.item.key))
         if seen == self._seen:
             return
         self._seen = seen
         for presented in self._presented:
             presented.source.reload()
 
-    def _state_of_things(self) -> object:
-        given = [path for item in self._presented for path in (item.item.certificate, item.item.key) if path]
-        return self._state.rights_epoch(), self._now().date(), [_changed_at(path) for path in given]
+    def look(self, paths: Iterable[str]) -> object:
+        """Equal to what it was as long as nothing has changed that certificates depend on: decisions, the day, and the
+        files at `paths` (empty ones aside)."""
+        return self._state.rights_epoch(), self._now().date(), [_changed_at(path) for path in paths if path]
+
+    def _pair(self, item: ListenerConfig | WebListener) -> tuple[bytes, bytes]:
+        """Chain and key of a listener: those that the configuration names, else the archive's own."""
+        if item.certificate:
+            return given_certificate(item)
+        mine = self.own()
+        return mine.chain_pem, mine.key_pem
 
     def _context(self, item: ListenerConfig) -> tuple[ssl.SSLContext, dt.datetime]:
-        if item.certificate:
-            chain, key = given_certificate(item)
-        else:
-            mine = self.own()
-            chain, key = mine.chain_pem, mine.key_pem
+        chain, key = self._pair(item)
         own = authority_of(self._state, self._ca_key)
         wanted = ClientCertificates.REQUIRED if item.client_certificates == "require" else ClientCertificates.OPTIONAL
         trusted = trust_anchors(self._state.devices(), own.pem)
         try:
             context = server_context(chain, key, client_authorities=trusted, client_certificates=wanted)
         except ssl.SSLError as error:
-            comment = f"The certificate and key of the listener on port {item.port} do not fit each other."
-            raise LeadglassError(ErrorCode.USAGE, comment) from error
+            raise _unfit(item) from error
         return context, end_of(chain)
 
     def _names(self) -> list[str]:
         """Under which the archive may be called: addresses and host names of this machine, and what is configured."""
         configured = {name for item in self._config.listeners for name in (item.host, *item.names)}
-        names = {"localhost", *configured, *own_names(), *(address for _, address in own_addresses())}
+        web = {name for item in self._config.web if item.tls for name in (item.host, *item.names)}
+        names = {"localhost", *configured, *web, *own_names(), *(address for _, address in own_addresses())}
         return sorted(names - {"0.0.0.0", "::"})  # noqa: S104  # left out, not listened on
+
+
+def _called(item: ListenerConfig | WebListener) -> str:
+    return f"the web listener {item.label}" if isinstance(item, WebListener) else f"the listener on port {item.port}"
+
+
+def _unfit(item: ListenerConfig | WebListener) -> LeadglassError:
+    return LeadglassError(ErrorCode.USAGE, f"The certificate and key of {_called(item)} do not fit each other.")
+
+
+def _check_pair(item: WebListener, chain: bytes, key: bytes) -> None:
+    try:
+        server_context(chain, key, client_certificates=ClientCertificates.IGNORED)
+    except ssl.SSLError as error:
+        raise _unfit(item) from error
+
+
+def _client_authorities(item: WebListener) -> bytes:
+    """What the listener's `client_ca` holds: certificates of authorities."""
+    if not item.client_ca:
+        return b""
+    try:
+        found = Path(item.client_ca).read_bytes()
+    except OSError as error:
+        comment = f"The client_ca of {_called(item)} cannot be read: {error.strerror}."
+        raise LeadglassError(ErrorCode.USAGE, comment) from error
+    end_of(found)  # it holds certificates
+    return found
 
 
 def _changed_at(path: str) -> int:

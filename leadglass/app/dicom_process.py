@@ -22,7 +22,7 @@ from leadglass.access.passcodes import passcode_fits
 from leadglass.app.archive import Archive, open_archive
 from leadglass.app.certificates import Certificates, authority_of, utc_now
 from leadglass.app.config import read_config
-from leadglass.app.doors import Doors
+from leadglass.app.doors import CLOSED_DOOR, Doors
 from leadglass.app.expiry import endings
 from leadglass.app.facts import forbid_core_dumps, gather
 from leadglass.app.heap import keep_buffers
@@ -37,7 +37,6 @@ from leadglass.scp.doorway import Doorway
 from leadglass.scp.sender import DeviceSender
 from leadglass.services.admission import Admission, AdmissionSettings
 
-CLOSED_DOOR = 10  # exit code: some listener was closed for its certificate (done in part)
 TEND_SECONDS = 0.5  # with admission's own second: a disabled device's associations end within two
 DRAIN_SECONDS = 30.0  # F11: stores in progress are answered before the process ends
 LIVE_SECONDS = 2.0

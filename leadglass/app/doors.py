@@ -19,6 +19,8 @@ from leadglass.net.listener import Listener, ListenOptions, listen
 from leadglass.scp.association import AssociationHandler
 from leadglass.scp.doorway import Doorway
 
+CLOSED_DOOR = 10  # exit code of a process: some listener was closed for its certificate (done in part)
+
 
 @dataclass(slots=True)
 class _Door:

@@ -40,7 +40,7 @@ class Ending:
 
 _WORDS = {
     "listener": ("an expired one closes its listener.", "Put a new certificate and key in its files."),
-    "web": ("nobody trusts an expired one.", "Put a new certificate and key in its files."),
+    "web": ("an expired one closes its listener.", "Put a new certificate and key in its files."),
     "device": ("with an expired one it is refused.", "leadglass device certify {name} ..."),
     "authority": ("nothing it issued is believed after that.", "Devices need certificates of a new archive CA."),
 }

@@ -34,6 +34,7 @@ def situation(home: Home, config: Config, state: State) -> Situation:
         today=dt.datetime.now(dt.UTC).date(),
         inside=_facts(home.config, home.keyset, home.vault, home.state.parent, home.journal, home.lock.parent),
         listener_keys=_facts(*(Path(key) for key in _listener_keys(config))),
+        client_authorities=_facts(*(Path(item.client_ca) for item in config.web if item.client_ca)),
     )
 
 

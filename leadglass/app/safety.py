@@ -22,7 +22,14 @@ OVERRIDABLE = frozenset(
         *("plain-listener-global", "plain-http", "internal-range-wide", "demo-beyond-loopback"),
         *("device-networks-wide", "device-gateway", "plain-gateway", "plain-range", "plain-outside"),
         *("listens-nowhere", "listens-plain-outside"),
-        *("readable-by-others", "foreign-owner", "network-file-system", "symbolic-link", "below-web-root"),
+        *(
+            "readable-by-others",
+            "writable-by-others",
+            "foreign-owner",
+            "network-file-system",
+            "symbolic-link",
+            "below-web-root",
+        ),
         *("key-inside-archive", "running-as-root", "core-dumps", "no-recovery-kit"),
     }
 )  # everything else is mended, not taken
@@ -54,6 +61,7 @@ class Situation:
     today: dt.date
     inside: tuple[PathFact, ...] = ()  # folders and files of the home: each may be a link or a mount of its own
     listener_keys: tuple[PathFact, ...] = ()  # private keys that the configuration names
+    client_authorities: tuple[PathFact, ...] = ()  # whose certificates let in: files that the configuration names
 
     @property
     def made_by_demo(self) -> bool:
@@ -104,6 +112,16 @@ def _web_listeners(situation: Situation) -> Iterator[Risk]:
                 "plain-http",
                 f"The web listener {item.label} has no TLS: tokens and images could be read on their way.",
                 "Set tls = true for it, or bind it to a loopback address.",
+            )
+
+
+def _client_authorities(situation: Situation) -> Iterator[Risk]:
+    for fact in situation.client_authorities:
+        if fact.mode & 0o022:
+            yield Risk(
+                "writable-by-others",
+                f"The client_ca {fact.path} can be written by other users: they could let themselves in.",
+                f"chmod go-w {fact.path}",
             )
 
 
@@ -201,7 +219,9 @@ def _process(situation: Situation) -> Iterator[Risk]:
 
 def _samples(situation: Situation) -> Iterator[Risk]:
     if situation.config.demo:
-        beyond = [item.host for item in situation.config.listeners if not ipaddress.ip_address(item.host).is_loopback]
+        web = [item.host for item in situation.config.web if not item.unix]
+        hosts = [*(item.host for item in situation.config.listeners), *web]
+        beyond = [host for host in hosts if not ipaddress.ip_address(host).is_loopback]
         if beyond:
             yield Risk(
                 "demo-beyond-loopback",
@@ -264,6 +284,7 @@ def _unclear_overrides(overrides: Iterable[Override]) -> Iterator[str]:
 _RULES: tuple[Callable[[Situation], Iterator[Risk]], ...] = (
     _listeners,
     _web_listeners,
+    _client_authorities,
     _internal_networks,
     _device_rules,
     _places,

@@ -95,8 +95,13 @@ def _check(tables: Tables, item: WebListener) -> None:
             raise tables.wrong("web.host", "must be an IP address of this machine, not a name") from None
         if not item.port:
             raise tables.wrong("web.port", "is missing")
+        if item.names and not item.tls and ipaddress.ip_address(item.host).is_loopback:
+            # A tunnel asks for its outer name: to name it here would make the whole internet look like this machine.
+            raise tables.wrong("web.names", "cannot stand on a listener of loopback without TLS; a proxy uses unix")
     if bool(item.certificate) is not bool(item.key):
         raise tables.wrong("web", "needs certificate and key together, or neither (then the own CA issues)")
+    if item.certificate and not item.tls:
+        raise tables.wrong("web.certificate", "means something with TLS only")
     if item.client_ca and not item.tls:
         raise tables.wrong("web.client_ca", "means something with TLS only")
     if item.trusted_proxy and not (item.unix or item.client_ca):

@@ -1,36 +1,31 @@
-"""The HTTP servers of a web process: one Granian server per listener, renewed without a pause when its certificate is.
+"""One HTTP server of a web process: Granian on one listener, with what it shows.
 
-A renewal starts the new server beside the old one on the same port and then lets the old one end: what it answers is
-answered. Granian reads the private key from a file: it lies in memory, for the owner alone, until it was read.
+Granian reads the private key from a file: it lies in memory, for the owner alone, until it was read. That is so before
+its socket listens, and a socket of ours that listens is how its start is known: on a shared port another process, or
+the server that this one relieves, would answer too.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime as dt
-import logging
+import os
+import socket
+import ssl
+import stat
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cryptography import x509
 from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.http import HTTP1Settings, HTTP2Settings
 from granian.server.embed import Server
 
-from leadglass.access.authority import renewal_due
-from leadglass.app.archive import Archive
-from leadglass.app.certificates import authority_of
-from leadglass.app.facts import own_addresses
+from leadglass.app.certificates import Shown
 from leadglass.app.web_config import WebListener
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.web.app import WebDoor
-from leadglass.web.doorway import WebDoorway
-from leadglass.web.guard import ListenerRules
-from leadglass.web.traffic import Traffic
 
 BACKLOG = 1024
 BACKPRESSURE = 256  # requests at work per process; more wait in the socket
@@ -40,26 +35,31 @@ READ_BUFFER = 400 * 1024  # HTTP/1: a body comes in pieces of up to this; a head
 MAX_STREAMS = 64  # per HTTP/2 connection
 START_SECONDS = 10.0
 STOP_SECONDS = 30.0
-
-log = logging.getLogger("leadglass")
-
-
-@dataclass(frozen=True, slots=True)
-class _Certified:
-    """Chain and key in PEM, and when the chain's first certificate ends."""
-
-    chain: bytes
-    key: bytes
-    not_after: dt.datetime
+SOCKET_MODE = 0o660  # of a Unix socket: its owner, and the group of its folder where that is setgid
 
 
-class _Serving:
-    """One Granian server at work."""
+class WebServer:
+    """A server at work. `begin` starts one."""
 
-    def __init__(self, server: Server, not_after: dt.datetime | None) -> None:
-        self.not_after = not_after
+    def __init__(self, server: Server) -> None:
         self._server = server
         self._task = asyncio.get_running_loop().create_task(server.serve())
+
+    @classmethod
+    async def begin(cls, item: WebListener, door: WebDoor, shown: Shown | None) -> WebServer:
+        """Listen as `item` says, in TLS with what is `shown`. UNAVAILABLE if that cannot be done."""
+        before = _listening(item)
+        with _secrets(shown) as secrets:
+            try:
+                server = Server(door, **_settings(), **_address(item), **secrets)
+            except ssl.SSLError:
+                raise _cannot(item) from None
+            if item.unix:
+                _clear(item)
+                server.uds_permissions = SOCKET_MODE
+            begun = cls(server)
+            await begun._until_it_listens(item, before)
+        return begun
 
     @property
     def failed(self) -> bool:
@@ -67,135 +67,98 @@ class _Serving:
         return self._task.done()
 
     async def stop(self) -> None:
-        """End it; requests at work are answered first."""
+        """Accept nobody any more; requests at work are answered first."""
         self._server.stop()  # type: ignore[no-untyped-call]  # Granian's own
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(asyncio.shield(self._task), STOP_SECONDS)
 
-
-class WebServers:
-    """All web listeners of one process. `first` serves what cannot be shared (Unix sockets)."""
-
-    def __init__(self, archive: Archive, doorway: WebDoorway, *, first: bool) -> None:
-        self._archive = archive
-        self._doorway = doorway
-        self._items = [item for item in archive.config.web if first or not item.unix]
-        self._serving: dict[WebListener, _Serving] = {}
-        self.traffic = Traffic()
-
-    async def start(self) -> None:
-        """Listen everywhere. UNAVAILABLE if one address cannot be had."""
-        for item in self._items:
-            self._serving[item] = await self._begin(item)
-
-    async def renew(self) -> None:
-        """Serve with new certificates where the old ones end soon, or where another file was given."""
-        now = dt.datetime.now(dt.UTC)
-        for item, serving in list(self._serving.items()):
-            if serving.not_after is not None and renewal_due(serving.not_after, now):
-                self._serving[item] = await self._begin(item)
-                await serving.stop()
-
-    def facts(self) -> list[dict[str, str]]:
-        """What is said of the listeners: their address and the end of their certificate."""
-        return [
-            {"listener": item.label, "certificate_until": serving.not_after.isoformat() if serving.not_after else ""}
-            for item, serving in self._serving.items()
-        ]
-
-    async def stop(self) -> None:
-        """End all."""
-        await asyncio.gather(*(serving.stop() for serving in self._serving.values()))
-
-    async def _begin(self, item: WebListener) -> _Serving:
-        certified = self._certified(item) if item.tls else None
-        rules = ListenerRules(item.tls, frozenset(self._names(item)), item.trusted_proxy)
-        door = WebDoor(self._doorway, rules, lambda: self._archive.journal.writable, traffic=self.traffic)
-        with self._secrets(item, certified) as options:
-            server = Server(
-                door,
-                interface=Interfaces.ASGINL,
-                http=HTTPModes.auto,
-                websockets=False,
-                log_enabled=False,
-                backlog=BACKLOG,
-                backpressure=BACKPRESSURE,
-                http1_settings=HTTP1Settings(header_read_timeout=HEADER_MILLISECONDS, max_buffer_size=READ_BUFFER),
-                http2_settings=HTTP2Settings(max_concurrent_streams=MAX_STREAMS, max_headers_size=MAX_HEADER_BYTES),
-                **options,
-            )
-            serving = _Serving(server, certified.not_after if certified else None)
-            await self._until_heard(item, serving)
-        return serving
-
-    async def _until_heard(self, item: WebListener, serving: _Serving) -> None:
+    async def _until_it_listens(self, item: WebListener, before: int) -> None:
         deadline = asyncio.get_running_loop().time() + START_SECONDS
-        while asyncio.get_running_loop().time() < deadline and not serving.failed:
-            with contextlib.suppress(OSError):
-                if item.unix:
-                    _, writer = await asyncio.open_unix_connection(item.unix)
-                else:
-                    _, writer = await asyncio.open_connection(_reachable(item.host), item.port)
-                writer.close()
+        while asyncio.get_running_loop().time() < deadline and not self.failed:
+            if _listening(item) > before:
                 return
-            await asyncio.sleep(0.02)
-        raise LeadglassError(ErrorCode.UNAVAILABLE, f"The web listener {item.label} cannot listen.")
-
-    def _certified(self, item: WebListener) -> _Certified:
-        if item.certificate:
-            chain, key = _given(item)
-        else:
-            own = authority_of(self._archive.state, self._archive.keys.ca)
-            issued = own.issue_server(sorted(self._names(item)), dt.datetime.now(dt.UTC))
-            chain, key = issued.chain_pem, issued.key_pem
-        try:
-            return _Certified(chain, key, x509.load_pem_x509_certificate(chain).not_valid_after_utc)
-        except ValueError:
-            raise LeadglassError(ErrorCode.USAGE, f"The certificate of {item.label} is no PEM certificate.") from None
-
-    @staticmethod
-    def _names(item: WebListener) -> set[str]:
-        addresses = {address for _, address in own_addresses()}
-        own = addresses if item.host in ("0.0.0.0", "::") else {item.host}  # noqa: S104  # compared, not listened on
-        return {*own, *item.names, "localhost"} - {""}
-
-    @contextlib.contextmanager
-    def _secrets(self, item: WebListener, certified: _Certified | None) -> Iterator[dict[str, Any]]:
-        """Granian's options for address and TLS. The files it reads are gone when this ends."""
-        if item.unix:
-            Path(item.unix).unlink(missing_ok=True)
-            yield {"uds": Path(item.unix)}
-            return
-        address: dict[str, Any] = {"address": item.host, "port": item.port}
-        if certified is None:
-            yield address
-            return
-        with tempfile.TemporaryDirectory(prefix="leadglass-web-", dir=_memory()) as folder:
-            chain, key = Path(folder, "chain.pem"), Path(folder, "key.pem")
-            chain.write_bytes(certified.chain)
-            key.write_bytes(certified.key)
-            yield {
-                **address,
-                "ssl_cert": chain,
-                "ssl_key": key,
-                "ssl_protocol_min": SSLProtocols.tls12,
-                "ssl_ca": Path(item.client_ca) if item.client_ca else None,
-                "ssl_client_verify": bool(item.client_ca),
-            }
+            await asyncio.sleep(0.01)
+        if self.failed:
+            self._task.exception()  # what it was stands in the sentence
+        raise _cannot(item)
 
 
-def _given(item: WebListener) -> tuple[bytes, bytes]:
+def _cannot(item: WebListener) -> LeadglassError:
+    return LeadglassError(ErrorCode.UNAVAILABLE, f"The web listener {item.label} cannot listen.")
+
+
+def _clear(item: WebListener) -> None:
+    """Remove the socket that an earlier server left; never anything else."""
+    path = Path(item.unix)
     try:
-        return Path(item.certificate).read_bytes(), Path(item.key).read_bytes()
-    except OSError as error:
-        comment = f"The certificate of {item.label} cannot be read: {error.strerror}."
-        raise LeadglassError(ErrorCode.USAGE, comment) from error
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            raise _cannot(item)
+        path.unlink()
+    except FileNotFoundError:
+        return
 
 
-def _reachable(host: str) -> str:
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # compared, not listened on
+def _settings() -> dict[str, Any]:
+    return {
+        "interface": Interfaces.ASGINL,
+        "http": HTTPModes.auto,
+        "websockets": False,
+        "log_enabled": False,
+        "backlog": BACKLOG,
+        "backpressure": BACKPRESSURE,
+        "http1_settings": HTTP1Settings(header_read_timeout=HEADER_MILLISECONDS, max_buffer_size=READ_BUFFER),
+        "http2_settings": HTTP2Settings(max_concurrent_streams=MAX_STREAMS, max_headers_size=MAX_HEADER_BYTES),
+    }
+
+
+def _address(item: WebListener) -> dict[str, Any]:
+    return {"uds": Path(item.unix)} if item.unix else {"address": item.host, "port": item.port}
+
+
+@contextlib.contextmanager
+def _secrets(shown: Shown | None) -> Iterator[dict[str, Any]]:
+    """Granian's options for TLS. The files it reads are gone when this ends."""
+    if shown is None:
+        yield {}
+        return
+    with tempfile.TemporaryDirectory(prefix="leadglass-web-", dir=_memory()) as folder:
+        chain, key, clients = (Path(folder, name) for name in ("chain.pem", "key.pem", "clients.pem"))
+        chain.write_bytes(shown.chain)
+        key.write_bytes(shown.key)
+        clients.write_bytes(shown.client_ca)
+        yield {
+            "ssl_cert": chain,
+            "ssl_key": key,
+            "ssl_protocol_min": SSLProtocols.tls12,
+            "ssl_ca": clients if shown.client_ca else None,
+            "ssl_client_verify": bool(shown.client_ca),
+        }
 
 
 def _memory() -> str | None:
     """A file system in memory, where there is one: a key that never reaches a disk need not be wiped from it."""
     return "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  # a private folder is made in it
+
+
+def _listening(item: WebListener) -> int:
+    """How many sockets of this process listen on the address of `item`."""
+    wanted = str(Path(item.unix).resolve()) if item.unix else (item.host, item.port)
+    return sum(name == wanted for name in map(_listens_on, _descriptors()))
+
+
+def _descriptors() -> list[int]:
+    return [int(name) for name in os.listdir("/proc/self/fd")]  # noqa: PTH208  # names, not paths
+
+
+def _listens_on(descriptor: int) -> object:
+    """The name of a socket that listens; None of anything else."""
+    try:
+        if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+            return None
+        with socket.socket(fileno=os.dup(descriptor)) as found:
+            if not found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                return None
+            name = found.getsockname()
+    except OSError:  # closed meanwhile
+        return None
+    return name[:2] if isinstance(name, tuple) else name

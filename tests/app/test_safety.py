@@ -89,6 +89,16 @@ def web(host: str, *, tls: bool) -> Situation:
     return dataclasses.replace(SAFE, config=dataclasses.replace(CONFIG, web=(WebListener(host, 8080, tls),)))
 
 
+def client_authority(mode: int) -> Situation:
+    return dataclasses.replace(SAFE, client_authorities=(dataclasses.replace(KEY, mode=mode),))
+
+
+def demo_on_the_web(host: str) -> Situation:
+    situation = demo(SAFE)
+    config = dataclasses.replace(situation.config, web=(WebListener(host, 8443), WebListener(unix="/run/x", tls=False)))
+    return dataclasses.replace(situation, config=config)
+
+
 HOSTS_16 = tuple(f"10.0.1.{number}" for number in range(16))
 
 # (risk, situations that have it, situations beside it that do not)
@@ -114,6 +124,7 @@ RULES: dict[str, tuple[list[Situation], list[Situation]]] = {
         [web("192.168.3.4", tls=False), web("0.0.0.0", tls=False), web("8.8.8.8", tls=False)],
         [web("127.0.0.1", tls=False), web("::1", tls=False), web("8.8.8.8", tls=True)],
     ),
+    "writable-by-others": ([client_authority(0o664), client_authority(0o646)], [client_authority(0o644)]),
     "device-networks-wide": (
         [
             with_device(networks=("10.0.0.0/23",)),
@@ -212,7 +223,10 @@ RULES: dict[str, tuple[list[Situation], list[Situation]]] = {
         [dataclasses.replace(SAFE, demo_keys=True)],
         [SAFE, demo(dataclasses.replace(SAFE, demo_keys=True))],
     ),
-    "demo-beyond-loopback": ([demo(SAFE, "10.0.0.2"), demo(SAFE, "0.0.0.0")], [demo(SAFE), demo(SAFE, "::1")]),
+    "demo-beyond-loopback": (
+        [demo(SAFE, "10.0.0.2"), demo(SAFE, "0.0.0.0"), demo_on_the_web("10.0.0.2")],
+        [demo(SAFE), demo(SAFE, "::1"), demo_on_the_web("127.0.0.1")],
+    ),
     "override-unclear": (
         [
             taking(("core-dump", "")),

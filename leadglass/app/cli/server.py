@@ -97,8 +97,9 @@ def _judge(place: Home, config: Config, keys: KeySet) -> None:
         raise LeadglassError(ErrorCode.UNSAFE, f"Not started: {len(against)} unsafe setting(s), named above.")
     for item in ending:
         complain(f"warning: {item.sentence}")
-    closed = [item for item in ending if item.kind == "listener" and item.expired]
-    if closed and len(closed) == len(config.listeners):
+    closed = [item.kind for item in ending if item.kind in ("listener", "web") and item.expired]
+    everywhere = len(closed) == len(config.listeners) + len(config.web)
+    if closed and (everywhere or closed.count("listener") == len(config.listeners) > 0):
         raise LeadglassError(ErrorCode.UNSAFE, "Not started: the certificate of every listener has expired.")
 
 
@@ -128,7 +129,10 @@ def _say_ready(config: Config) -> None:
         else:
             say(f"Listening on {listener.host} port {listener.port} ({kind}) as {', '.join(config.ae_titles)}.")
     for item in config.web:
-        say(f"DICOMweb on {item.label}.")
+        if item.label in expired:
+            complain(f"Not listening on {item.label}: its certificate has expired.")
+        else:
+            say(f"DICOMweb on {item.label}.")
 
 
 def stats(home: HomeOption = None, json: JsonOption = False) -> None:

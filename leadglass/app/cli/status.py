@@ -36,6 +36,7 @@ class Standing:
     home: str
     running: bool
     listeners: list[dict[str, Any]]
+    web: list[dict[str, Any]]
     live: dict[str, Any] | None
     unsafe: list[Risk]
     overrides: list[Override]
@@ -81,6 +82,7 @@ def _look(archive: Archive) -> Standing:
         home=str(archive.home.root),
         running=running,
         listeners=_listeners(config, live if running else None, ending),
+        web=_web(config, read_live(archive.home.live_web(1)) if running else None, ending),
         live=live if running else None,
         unsafe=found,
         overrides=overrides_in_force(judged),
@@ -107,11 +109,29 @@ def _listeners(config: Config, live: dict[str, Any] | None, ending: list[Ending]
     ]
 
 
+def _web(config: Config, live: dict[str, Any] | None, ending: list[Ending]) -> list[dict[str, Any]]:
+    """The same of the web listeners."""
+    if live is not None:
+        return list(live["listeners"])
+    expired = {item.name for item in ending if item.kind == "web" and item.expired}
+    return [
+        {
+            "listener": item.label,
+            "tls": item.tls,
+            "open": False,
+            "certificate_until": "",
+            "expired": item.label in expired,
+        }
+        for item in config.web
+    ]
+
+
 def _plain(seen: Standing) -> dict[str, Any]:
     return {
         "home": seen.home,
         "running": seen.running,
         "listeners": seen.listeners,
+        "web": seen.web,
         "live": seen.live,
         "unsafe": [{"risk": risk.name, "sentence": risk.sentence, "mend": risk.mend} for risk in seen.unsafe],
         "overrides": [
@@ -129,8 +149,9 @@ def _plain(seen: Standing) -> dict[str, Any]:
 def _say(seen: Standing) -> None:
     say(f"Archive {seen.home}: {'running' if seen.running else 'not running'}.")
     for item in seen.listeners:
-        state = "" if item["open"] or not seen.running else " [bold red]closed[/], its certificate has expired"
-        say(f"  listener {item['host']}:{item['port']} {'TLS' if item['tls'] else 'plain'}{state}")
+        say(f"  listener {item['host']}:{item['port']} {_kind(item, seen.running)}")
+    for item in seen.web:
+        say(f"  web {escape(item['listener'])} {_kind(item, seen.running)}")
     if seen.live is not None:
         counts = f"{seen.live['refused']} refused, {seen.live['failed']} failed stores"
         say(f"  {seen.live['associations']} associations since start, {counts}")
@@ -143,6 +164,11 @@ def _say(seen: Standing) -> None:
     table("Overrides in force", ("risk", "device", "until", "reason"), rows)
     say("A forwarded port cannot be seen from inside. From outside, run:")
     say("  " + seen.scan)
+
+
+def _kind(listener: dict[str, Any], running: bool) -> str:
+    state = "" if listener["open"] or not running else " [bold red]closed[/], its certificate has expired"
+    return f"{'TLS' if listener['tls'] else 'plain'}{state}"
 
 
 def _until(override: Override, today: dt.date) -> str:

@@ -1,0 +1,57 @@
+"""`[[web]]`: what is refused before anything listens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from leadglass.app.config import parse_config
+from leadglass.app.web_config import WebListener
+from leadglass.core.errors import LeadglassError
+
+TLS = {"host": "10.0.0.2", "port": 8443}
+PLAIN = {"host": "127.0.0.1", "port": 8080, "tls": False}
+FILES = {"certificate": "/c.pem", "key": "/c.key"}
+
+
+def read(**table: object) -> WebListener:
+    raw: dict[str, Any] = {"archive": {"ae_titles": ["A"]}, "keys": {"source": "file"}, "web": [table]}
+    (item,) = parse_config(raw).web
+    return item
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        TLS,
+        TLS | FILES,
+        TLS | {"client_ca": "/ca.pem", "trusted_proxy": True, "names": ["PACS.example.org"]},
+        PLAIN,
+        {"unix": "/run/web.sock", "trusted_proxy": True, "names": ["pacs.example.org"]},
+        {"host": "10.0.0.2", "port": 80, "tls": False, "names": ["pacs"]},  # a risk that safety judges
+    ],
+)
+def test_a_listener_that_means_something(table: dict[str, object]) -> None:
+    assert read(**table).names in ((), ("pacs.example.org",), ("pacs",))
+
+
+@pytest.mark.parametrize(
+    ("table", "key"),
+    [
+        ({"host": "pacs.example.org", "port": 8443}, "web.host"),
+        ({"host": "10.0.0.2"}, "web.port"),
+        (TLS | {"certificate": "/c.pem"}, "web"),
+        (PLAIN | FILES, "web.certificate"),
+        (PLAIN | {"client_ca": "/ca.pem"}, "web.client_ca"),
+        (PLAIN | {"trusted_proxy": True}, "web.trusted_proxy"),
+        (TLS | {"trusted_proxy": True}, "web.trusted_proxy"),  # anybody could pass for the proxy
+        (PLAIN | {"names": ["pacs.example.org"]}, "web.names"),  # a tunnel asks for that
+        ({"unix": "web.sock"}, "web.unix"),
+        ({"unix": "/run/web.sock", "port": 80}, "web.unix"),
+        ({"unix": "/run/web.sock", "tls": True}, "web.unix"),
+    ],
+)
+def test_a_listener_that_is_half_done_or_would_open_a_way_in(table: dict[str, object], key: str) -> None:
+    with pytest.raises(LeadglassError, match=key.replace(".", r"\.")):
+        read(**table)
