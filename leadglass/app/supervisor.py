@@ -36,9 +36,11 @@ class _Child:
         self.process: subprocess.Popen[bytes] | None = None
         self._home = home
         self._deaths: list[float] = []
+        self._asked = False  # to end
 
     def start(self, keys: KeySet) -> bool:
         """Start it and wait until it is ready; False if it ended instead."""
+        self._asked = False
         key_read, key_write = os.pipe()
         ready_read, ready_write = os.pipe()
         arguments = [str(self._home.root), str(key_read), str(ready_write), str(self._number)]
@@ -66,8 +68,9 @@ class _Child:
         return len(self._deaths) >= RESTARTS
 
     def terminate(self) -> None:
-        """Ask it to end."""
-        if self.process is not None and self.process.poll() is None:
+        """Ask it to end, once: a second signal would cut off how it ends."""
+        if self.process is not None and self.process.poll() is None and not self._asked:
+            self._asked = True
             self.process.terminate()
 
     def wait(self) -> int:
