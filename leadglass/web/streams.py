@@ -12,11 +12,13 @@ from typing import Final
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from leadglass.core.limits import KIB
 from leadglass.core.ports import Buffer
 from leadglass.web.doorway import Call
 
 ASK_SECONDS: Final = 1.0  # between two looks at whether the reader still may read
 SEND_SECONDS: Final = 120.0  # without any piece taken, a few MiB at most: slower readers are cut off
+SENT_AT_ONCE: Final = 512 * KIB  # of a stream of instances: a fifth quicker than 64 KiB at a time
 CRLF: Final = "\r\n"
 
 log = logging.getLogger(__name__)
@@ -116,6 +118,30 @@ class Begun:
 async def begun(pieces: AsyncIterator[Buffer]) -> Begun:
     """`pieces` with the first one made; raises what that raises."""
     return Begun(await anext(pieces, None), pieces)
+
+
+async def joined(pieces: AsyncIterator[Buffer]) -> AsyncIterator[Buffer]:
+    """`pieces` in larger ones: each that is sent costs a hop to the server's thread and back, a copy costs less.
+
+    What was made before an error is given before the error is raised.
+    """
+    waiting: list[Buffer] = []
+    size = 0
+    try:
+        async for piece in pieces:
+            waiting.append(piece)
+            size += len(piece)
+            if size >= SENT_AT_ONCE:
+                yield b"".join(waiting)
+                waiting, size = [], 0
+        if waiting:
+            yield b"".join(waiting)
+    except Exception:
+        if waiting:
+            yield b"".join(waiting)
+        raise
+    finally:
+        await close(pieces)
 
 
 def part_head(boundary: str, media_type: str, *, first: bool) -> bytes:

@@ -17,7 +17,7 @@ from leadglass.web.files import Files, file_header
 from leadglass.web.metadata import absent, instance_of
 from leadglass.web.negotiation import accepted
 from leadglass.web.representations import DICOM, RELATED, ZIP, InstanceForm, instance_form
-from leadglass.web.streams import CutOffError, Streamed, part_head, parts_end, related
+from leadglass.web.streams import CutOffError, Streamed, joined, part_head, parts_end, related
 from leadglass.web.zipped import zip_of
 
 
@@ -58,12 +58,13 @@ async def instances(call: Call, found: Sequence[StoredInstance], form: InstanceF
     files = await opened_files(call, going, form)
     status = 200 if len(going) == len(found) else 206
     if form.container == RELATED:
-        return Streamed(call, _parts(files, tag), status, headers, related(DICOM, tag))
+        return Streamed(call, joined(_parts(files, tag)), status, headers, related(DICOM, tag))
     if form.container == ZIP:
         headers["content-disposition"] = 'attachment; filename="dicom.zip"'
-        return Streamed(call, zip_of(files), status, headers, ZIP)
+        return Streamed(call, joined(zip_of(files)), status, headers, ZIP)
     headers["content-disposition"] = 'attachment; filename="image.dcm"'
-    return Streamed(call, _alone(files), status, headers, f"{DICOM}; transfer-syntax={files.first_syntax}")
+    kind = f"{DICOM}; transfer-syntax={files.first_syntax}"
+    return Streamed(call, joined(_alone(files)), status, headers, kind)
 
 
 async def opened_files(call: Call, found: Sequence[StoredInstance], form: InstanceForm) -> Files:
