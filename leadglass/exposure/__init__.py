@@ -1,0 +1,1 @@
+"""The auditor: targets, probes, facts, rules, findings, ledger, report, notify. It knows nothing of the archive."""
