@@ -33,6 +33,18 @@ class Peer:
         return path
 
 
+class OrthancPlugin(Peer):
+    """A plugin of Orthanc; `library` is the file that Orthanc loads."""
+
+    def __init__(self, package: str, library: str) -> None:
+        super().__init__(package, package, ("Orthanc",))
+        self.library = Path("/usr/share/orthanc/plugins") / library
+
+    @property
+    def present(self) -> bool:
+        return super().present and self.library.exists()
+
+
 class NpmPeer(Peer):
     """A package of tests/interop/npm, which tools/peers installs there."""
 
@@ -52,6 +64,7 @@ PEERS = {
     for peer in (
         Peer("dcmtk", "dcmtk", DCMTK_TOOLS),
         Peer("orthanc", "orthanc", ("Orthanc",)),
+        OrthancPlugin("orthanc-dicomweb", "libOrthancDicomWeb.so"),
         Peer("gdcm", "libgdcm-tools", ("gdcmscu", "gdcmconv")),
         NpmPeer("oidc-provider", "npm", ("node",)),
         NpmPeer("dicomweb-client", "npm", ("node",)),
@@ -112,6 +125,12 @@ def dcmtk() -> Peer:
 def orthanc() -> Peer:
     """Orthanc; a test that uses it is marked `interop("orthanc")`."""
     return PEERS["orthanc"]
+
+
+@pytest.fixture(scope="session")
+def orthanc_dicomweb() -> Peer:
+    """Orthanc with its DICOMweb plugin; a test that uses it is marked `interop("orthanc-dicomweb")`."""
+    return PEERS["orthanc-dicomweb"]
 
 
 @pytest.fixture(scope="session")

@@ -41,7 +41,7 @@ MAX_MODEL_VALUES = 4_000_000  # values, objects and lists in such a document: ea
 MAX_RESOLVED_BULK = 256 * MIB  # bulk data below the outermost level, which is held in memory
 
 # --- bodies of requests (RFC 2046, RFC 9110) ---
-MAX_BOUNDARY = 70  # characters (RFC 2046 5.1.1)
+MAX_BOUNDARY = 128  # characters; RFC 2046 5.1.1 has 70, and Orthanc (DICOMweb plugin 1.7) sends 73
 MAX_PART_HEADER = 16 * KIB  # bytes of one part's header: clients send under 500
 MAX_PARTS = 100_000  # parts of one request: more instances than any study has
 MAX_PREAMBLE = 4 * KIB  # bytes before the first boundary, which are ignored

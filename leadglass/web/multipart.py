@@ -57,7 +57,7 @@ class MultipartReader:
     def __init__(self, boundary: str) -> None:
         """`boundary` as the Content-Type has it, without quotes. USAGE if it is none."""
         if not 0 < len(boundary) <= MAX_BOUNDARY or _BOUNDARY.fullmatch(boundary) is None:
-            raise _wrong("The boundary is missing, longer than 70 characters, or has others than allowed")
+            raise _wrong("The boundary is missing, too long, or has characters that are not allowed")
         self._delimiter = b"\n--" + boundary.encode("ascii")
         self._state = _State.PREAMBLE
         self._waiting = b"\n"  # as if a line ended before the body: a delimiter may stand at its very start

@@ -117,7 +117,13 @@ def test_what_is_written_is_read(contents, size, end):
     assert read(data[at : at + size] for at in range(0, len(data), size)) == told(*contents)
 
 
-@pytest.mark.parametrize("boundary", ["", "x" * 71, "x" * 1024 * 1024, "a\r\nb", "a\0", "ä", 'a"b', "trailing "])
+def test_a_boundary_longer_than_the_standard_s_is_understood():
+    """Orthanc sends two UUIDs, 73 characters."""
+    long = "2a94bb76-8fa2-4c2c-841e-e6c02dbe3080-2a94bb76-8fa2-4c2c-841e-e6c02dbe3080"
+    assert read([body(b"content", boundary=long.encode())], boundary=long) == told(b"content")
+
+
+@pytest.mark.parametrize("boundary", ["", "x" * 129, "x" * 1024 * 1024, "a\r\nb", "a\0", "ä", 'a"b', "trailing "])
 def test_e1_a_boundary_that_is_none_is_refused(boundary):
     with pytest.raises(LeadglassError) as caught:
         MultipartReader(boundary)
