@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from leadglass.exposure.probes import association
 from leadglass.exposure.site import Probe
 
-PROBES: tuple[Probe, ...] = ()
+PROBES: tuple[Probe, ...] = (association.PROBE,)

@@ -6,6 +6,8 @@ import ipaddress
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from leadglass.exposure.service import Service
+
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -59,6 +61,16 @@ class Scope:
         if not self.networks:
             return bool(self.names)
         return any(address in network for network in self.networks)
+
+    def permits(self, service: Service) -> bool:
+        """Whether this service may be contacted: its address, its port, and its name if it is asked for by one."""
+        if service.port not in self.ports or (service.name and not self.permits_name(service.name)):
+            return False
+        return self.allows(ipaddress.ip_address(service.address))
+
+    def permits_name(self, name: str) -> bool:
+        """Whether this host name is listed and not excluded. Names are in lower case."""
+        return name in self.names and name not in self.excluded_names
 
     def in_force(self, now: float) -> bool:
         """Whether the permission holds at this time."""

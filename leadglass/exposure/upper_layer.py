@@ -1,0 +1,258 @@
+"""A DICOM association over a `Stream`: ask, echo, query, release. What a peer does wrong is a result, not an error.
+
+The PDUs are read by `wire`; states are few, since the auditor is a requestor with one operation at a time, and whatever
+comes out of turn ends the association.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+from leadglass.core.errors import LeadglassError
+from leadglass.core.limits import MAX_PDU_LENGTH
+from leadglass.dicom import uids
+from leadglass.exposure.streams import Stream
+from leadglass.wire.dimse.commands import Command, c_cancel_rq, c_echo_rq, c_find_rq, encode_command
+from leadglass.wire.dimse.messages import CommandReceived, DataSetFragment, MessageAssembler, message_pdus
+from leadglass.wire.dimse.status import is_pending
+from leadglass.wire.ul.codec import encode
+from leadglass.wire.ul.events import DataReceived
+from leadglass.wire.ul.fields import InvalidPduError
+from leadglass.wire.ul.pdu import (
+    Abort,
+    AcceptedContext,
+    AssociateAC,
+    AssociateRJ,
+    AssociateRQ,
+    ContextReason,
+    Pdu,
+    ProposedContext,
+    ReleaseRP,
+    ReleaseRQ,
+    UserIdentity,
+    UserInformation,
+)
+from leadglass.wire.ul.reader import Mark, PduReader
+
+_RELEASE = encode(ReleaseRQ())
+_ABORT = encode(Abort())
+_AFTER_CANCEL = 1000  # answers that a peer may still send after C-CANCEL before it is aborted
+
+
+class Silence(Enum):
+    """What came instead of an answer."""
+
+    NOTHING = "nothing"  # the peer closed without a word
+    NOT_DICOM = "not-dicom"  # the first bytes are no PDU
+    MALFORMED = "malformed"  # a PDU, and then not what the standard says
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An A-ASSOCIATE-RQ, encoded once for all peers that are asked the same."""
+
+    pdu: AssociateRQ
+    encoded: bytes
+    proposed: Mapping[int, ProposedContext]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A response to a query: its status and, if it is pending, its identifier as encoded by the peer."""
+
+    status: int
+    identifier: bytes
+
+
+Answer: TypeAlias = "Talk | AssociateRJ | Abort | Silence"
+
+
+def request(
+    called: str, calling: str, contexts: tuple[ProposedContext, ...], identity: UserIdentity | None = None
+) -> Request:
+    """A request for these contexts. The implementation names in it say who is asking."""
+    user = UserInformation(
+        max_pdu_length=MAX_PDU_LENGTH,
+        implementation_class_uid=uids.IMPLEMENTATION_CLASS_UID,
+        implementation_version_name=uids.IMPLEMENTATION_VERSION_NAME,
+        identity=identity,
+    )
+    pdu = AssociateRQ(called, calling, contexts, user)
+    return Request(pdu, encode(pdu), {context.id: context for context in contexts})
+
+
+async def associate(stream: Stream, asked: Request) -> Answer:
+    """Ask for an association. Raises Unreachable if the connection ends otherwise than in good order."""
+    await stream.write(asked.encoded)
+    reader = _Reader(stream)
+    answer = await reader.next()
+    if isinstance(answer, AssociateAC):
+        return Talk(stream, reader, answer, asked)
+    if isinstance(answer, AssociateRJ | Abort | Silence):
+        return answer
+    return Silence.MALFORMED
+
+
+class Ended(Exception):  # noqa: N818 - a state of the peer, not an error of ours
+    """The association ended before the answer: `by_abort`, or by anything that is not in the standard."""
+
+    def __init__(self, *, by_abort: bool) -> None:
+        super().__init__("aborted" if by_abort else "out of turn")
+        self.by_abort = by_abort
+
+
+class Talk:
+    """An association that was accepted. Its methods raise Ended or Unreachable; after that only `abort` makes sense."""
+
+    def __init__(self, stream: Stream, reader: _Reader, answer: AssociateAC, asked: Request) -> None:
+        self.answer = answer
+        self.accepted = _accepted(answer, asked)
+        self._stream = stream
+        self._reader = reader
+        self._assembler = MessageAssembler(self.accepted)
+        self._message_id = 0
+        self._open = True
+
+    @property
+    def open(self) -> bool:
+        """Whether something may still be asked."""
+        return self._open
+
+    def context(self, abstract_syntax: str) -> AcceptedContext | None:
+        """The accepted context for this SOP class, if there is one."""
+        return next((found for found in self.accepted.values() if found.abstract_syntax == abstract_syntax), None)
+
+    async def echo(self) -> int:
+        """C-ECHO; its status. The verification context must have been accepted."""
+        context = self.context(uids.VERIFICATION)
+        if context is None:
+            raise ValueError("there is no context for verification")
+        self._message_id += 1
+        await self._send(context, c_echo_rq(self._message_id))
+        command, _ = await self._response()
+        return self._status(command)
+
+    async def find(self, context: AcceptedContext, identifier: bytes, limit: int) -> AsyncIterator[Answered]:
+        """C-FIND: at most `limit` pending answers, then the final one if the peer comes to it.
+
+        After `limit` answers it is cancelled; a peer that goes on regardless is aborted (Ended, as if out of turn).
+        `identifier` is encoded in the context's transfer syntax.
+        """
+        self._message_id += 1
+        await self._send(context, c_find_rq(self._message_id, context.abstract_syntax), identifier)
+        seen = 0
+        while True:
+            command, data = await self._response()
+            status = self._status(command)
+            if not is_pending(status):
+                yield Answered(status, b"")
+                return
+            seen += 1
+            if seen <= limit:
+                yield Answered(status, data)
+            elif seen == limit + 1:
+                await self._send(context, c_cancel_rq(self._message_id))
+            elif seen > limit + _AFTER_CANCEL:
+                await self.abort()
+                raise self._ended()
+
+    async def release(self) -> None:
+        """Release in good order, wait for the reply, close. Never raises but Unreachable."""
+        if not self._open:
+            return
+        self._open = False
+        await self._stream.write(_RELEASE)
+        item = await self._reader.next()
+        while isinstance(item, DataReceived | Mark):  # the rest of what was cancelled
+            item = await self._reader.next()
+        if isinstance(item, ReleaseRQ):  # both at once (PS3.8 9.2: release collision)
+            await self._stream.write(encode(ReleaseRP()))
+        self._stream.close()
+
+    async def abort(self) -> None:
+        """Abort and close."""
+        if self._open:
+            self._open = False
+            await self._stream.write(_ABORT)
+            self._stream.close()
+
+    async def _send(self, context: AcceptedContext, command: Command, data: bytes | None = None) -> None:
+        limit = self.answer.user.max_pdu_length
+        pieces = message_pdus(context.id, encode_command(command), None if data is None else (data,), limit)
+        await self._stream.write(b"".join(pieces))
+
+    async def _response(self) -> tuple[Command, bytes]:
+        command: Command | None = None
+        gathered = bytearray()  # bounded by the assembler
+        while True:
+            item = await self._reader.next()
+            if item is Mark.P_DATA:
+                continue
+            if not isinstance(item, DataReceived):
+                raise self._ended(by_abort=isinstance(item, Abort))
+            part = self._fed(item)
+            if isinstance(part, CommandReceived):
+                command = part.command
+                if not command.is_response or command.message_id_responded_to != self._message_id:
+                    raise self._ended()
+                if not command.has_data_set:
+                    return command, b""
+            elif part is not None and command is not None:
+                gathered += part.data
+                if part.last:
+                    return command, bytes(gathered)
+
+    def _fed(self, item: DataReceived) -> CommandReceived | DataSetFragment | None:
+        try:
+            return self._assembler.feed(item)
+        except LeadglassError:
+            raise self._ended() from None
+
+    def _status(self, command: Command) -> int:
+        if command.status is None:
+            raise self._ended()
+        return command.status
+
+    def _ended(self, *, by_abort: bool = False) -> Ended:
+        self._open = False
+        self._stream.close()
+        return Ended(by_abort=by_abort)
+
+
+class _Reader:
+    """Items of the peer, or why there are none."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self._pdus = PduReader()
+        self._any = False
+
+    async def next(self) -> Pdu | DataReceived | Mark | Silence:
+        while True:
+            try:
+                item = self._pdus.next()
+            except InvalidPduError:
+                return Silence.MALFORMED if self._pdus.completed or self._any else Silence.NOT_DICOM
+            if item is not Mark.NEED_DATA:
+                self._any = True
+                return item
+            data = await self._stream.read()
+            if not data:
+                return Silence.MALFORMED if self._pdus.inside_pdu or self._any else Silence.NOTHING
+            self._pdus.feed(data)
+
+
+def _accepted(answer: AssociateAC, asked: Request) -> dict[int, AcceptedContext]:
+    found = {}
+    for result in answer.contexts:
+        proposed = asked.proposed.get(result.id)
+        if proposed is None or result.result != ContextReason.ACCEPTED:
+            continue
+        if result.transfer_syntax in proposed.transfer_syntaxes:
+            found[result.id] = AcceptedContext(
+                result.id, proposed.abstract_syntax, result.transfer_syntax, scu_role=True, scp_role=False
+            )
+    return found
