@@ -1,0 +1,1 @@
+"""Counting what is exposed without taking it: windows of dates, and when a count is exact."""
