@@ -47,7 +47,6 @@ class Scope:
     exclusions: tuple[Network, ...] = ()
     excluded_names: tuple[str, ...] = ()
     ports: tuple[int, ...] = USUAL_PORTS
-    resolvers: tuple[str, ...] = ()  # addresses of name servers; the system's if empty
     calling_title: str = "LEADGLASS"
     pace: Pace = field(default_factory=Pace)
     count_patients: bool = False

@@ -1,0 +1,1 @@
+"""An audit for people and programs. One file for each form; `words` is what they share."""
