@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from leadglass.exposure.probes import association, count, web, web_archives
+from leadglass.exposure.probes import association, count, tls, web, web_archives
 from leadglass.exposure.site import Probe
 
-PROBES: tuple[Probe, ...] = (association.PROBE, web.PROBE, web_archives.PROBE, count.PROBE)
+PROBES: tuple[Probe, ...] = (association.PROBE, web.PROBE, web_archives.PROBE, tls.PROBE, count.PROBE)

@@ -39,7 +39,7 @@ from leadglass.wire.ul.reader import Mark, PduReader
 
 _RELEASE = encode(ReleaseRQ())
 _ABORT = encode(Abort())
-_AFTER_CANCEL = 1000  # answers that a peer may still send after C-CANCEL before it is aborted
+_AFTER_CANCEL = 20_000  # answers that may be under way when C-CANCEL is sent; who sends more is aborted
 
 
 class Silence(Enum):
@@ -141,6 +141,8 @@ class Talk:
         After `limit` answers it is cancelled; a peer that goes on regardless is aborted (Ended, as if out of turn).
         `identifier` is encoded in the context's transfer syntax.
         """
+        if not self._open:
+            raise Ended(by_abort=False)
         self._message_id += 1
         await self._send(context, c_find_rq(self._message_id, context.abstract_syntax), identifier)
         seen = 0

@@ -276,7 +276,8 @@ WAYS_OUT = {
 MODULES_OUT = {
     "socket",
     "http",
-    "urllib",
+    "urllib.request",
+    "urllib.robotparser",
     "httpx",
     "requests",
     "urllib3",

@@ -32,10 +32,14 @@ def by_find(talk: Talk, context: AcceptedContext, secret: bytes, *, patients: bo
         keys = write_attributes(_keys(window, patients=patients), context.transfer_syntax, "")
         rows: list[Row] = []
         status = -1
-        async for answer in talk.find(context, keys, limit=cap):
-            status = answer.status
-            if is_pending(status):
-                rows.append(_row(answer.identifier, context.transfer_syntax, secret, patients=patients))
+        try:
+            async for answer in talk.find(context, keys, limit=cap):
+                status = answer.status
+                if is_pending(status):
+                    rows.append(_row(answer.identifier, context.transfer_syntax, secret, patients=patients))
+        except Ended:
+            if not rows:
+                raise  # else what was answered counts, and the next question tells that the association is over
         return Answers(tuple(rows), whole=status == SUCCESS and len(rows) < cap)
 
     return ask

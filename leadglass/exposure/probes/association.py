@@ -19,7 +19,7 @@ from leadglass.exposure.upper_layer import Ended, Request, Silence, Talk, associ
 from leadglass.wire.ul.pdu import Abort, AssociateRJ
 
 _CONTENT = ("D06", "D07", "D08", "D09", "D10", "D11", "D12", "D13")
-_CHECKS = ("D01", "D02", "D03", "D04", *_CONTENT, "D16", "M01")
+CHECKS = ("D01", "D02", "D03", "D04", *_CONTENT, "D16", "M01")
 _PLAIN_ENDS = (Reason.RESET, Reason.TIMEOUT)  # what a server that wants TLS may do with a plain request
 
 
@@ -80,7 +80,7 @@ _SILENCES: Mapping[Silence, str] = {
 
 def _nothing(why: str) -> list[Fact]:
     answer = Answer.NO if why == _SILENCES[Silence.NOT_DICOM] else Answer.UNKNOWN
-    return [Fact("D01", answer, why), *(Fact(check, answer, why) for check in _CHECKS if check != "D01")]
+    return [Fact("D01", answer, why), *(Fact(check, answer, why) for check in CHECKS if check != "D01")]
 
 
 # --- refused ------------------------------------------------------------------------------------------------------
@@ -195,4 +195,4 @@ async def _echo(talk: Talk) -> Fact:
     return Fact("D06", Answer.YES if status == 0 else Answer.NO, values={"status": status})
 
 
-PROBE = Probe("association", _CHECKS, lambda facts: True, _run)
+PROBE = Probe("association", CHECKS, lambda facts: True, _run)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from leadglass.exposure.facts import Answer, Fact, Facts, technical
 from leadglass.exposure.http import Http, HttpAnswer, http
+from leadglass.exposure.probes import association
 from leadglass.exposure.site import Probe, Site
 from leadglass.exposure.streams import Reason, Unreachable
 
@@ -55,6 +56,7 @@ async def _run(site: Site) -> Iterable[Fact]:
 
 async def _looked(site: Site, asking: Http, first: HttpAnswer, *, tls: bool) -> list[Fact]:
     facts = Facts(_of_the_page(site, first, tls=tls))
+    facts.add(Fact(check, Answer.NO, "HTTP is spoken here.") for check in association.CHECKS)
     try:
         await _more_pages(asking, facts)
         facts.add([await _security_txt(asking)])

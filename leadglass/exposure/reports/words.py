@@ -25,6 +25,7 @@ RUNGS: Mapping[Rung, str] = MappingProxyType(
 )
 
 _TODO = 5
+_NAMED = 8
 
 
 def product_and_version(facts: Facts) -> str:
@@ -69,7 +70,15 @@ def first_to_do(audit: Audit) -> list[tuple[str, str]]:
             result.assessment.service,
         ),
     )
-    return [(result.assessment.service.label, worst_of(result).close) for result in ranked[:_TODO]]
+    by_remedy: dict[str, list[str]] = {}
+    for result in ranked:
+        by_remedy.setdefault(worst_of(result).close, []).append(result.assessment.service.label)
+    return [(_several(labels), close) for close, labels in list(by_remedy.items())[:_TODO]]
+
+
+def _several(labels: list[str]) -> str:
+    more = len(labels) - _NAMED
+    return ", ".join(labels[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def worst_of(result: Result) -> Finding:

@@ -1,0 +1,133 @@
+"""An audit of the laboratory says what is so of each server: no false open, no false closed, no false exact count.
+
+And nothing that it writes has a value of a patient: every identifying attribute of the laboratory carries a canary.
+"""
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+import uvloop
+
+from leadglass.app.audits.running import Plan, digest_of, ledger_of
+from leadglass.app.audits.scope_file import read_scope
+from leadglass.app.lab.holdings import CANARY
+from leadglass.app.lab.lab import chosen, lights, write_scope
+from leadglass.exposure.audit import Audit
+from leadglass.exposure.changes import Kind, changes, is_open
+from leadglass.exposure.facts import Facts
+from leadglass.exposure.findings import Rung
+from leadglass.exposure.run import Run
+from leadglass.exposure.run_journal import RunJournal
+from leadglass.exposure.targets import Targets
+
+LINE = {"plaintext", "plain-http"}  # what every server in plain text is told
+
+
+class Silent:
+    def moved(self, progress):
+        pass
+
+    def judged(self, result):
+        pass
+
+
+async def audited(scope, journal, targets=None) -> tuple:
+    targets = targets or Targets(scope, seed=3)
+    run = Run(scope, targets, journal, Silent(), now=time.time)
+    return await run.run()
+
+
+def audit_lab(folder: Path, *, closed=frozenset(), fakes=0, name="20260101T000000Z-0001") -> tuple[Audit, list]:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = write_scope(folder, fakes=fakes, patience=5)
+    file = read_scope(path.read_bytes(), "scope.toml")
+    plan = Plan(file, digest_of(path.read_bytes()))
+
+    async def both():
+        async with lights(chosen(fakes, closed), folder) as places:
+            journal = RunJournal(folder / "runs" / f"{name}.jsonl", {"id": name})
+            outcome = await audited(file.scope, journal)
+            journal.close()
+            return outcome, places
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        outcome, places = runner.run(both())
+    assert outcome.complete
+    audit = Audit(
+        name, 1.0, 2.0, plan.digest, "Lab", "me", "me", 512, file.scope.ports, 1, 0, True, (0, 1), outcome.results
+    )
+    ledger_of(folder).record(audit)
+    return audit, places
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("lab")
+    audit, places = audit_lab(folder)
+    return folder, audit, places
+
+
+def test_every_rung_count_and_finding_is_the_true_one(lab):
+    _, audit, places = lab
+    found = {(result.observation.service.address, result.observation.service.port): result for result in audit.results}
+    assert set(found) == {(place.address, place.port) for place in places}
+    for place in places:
+        result, truth = found[place.address, place.port], place.truth
+        assert (place.name, result.assessment.rung) == (place.name, truth.rung)
+        ids = {finding.id for finding in result.assessment.findings if finding.score}
+        assert (place.name, ids - LINE - truth.findings) == (place.name, set())
+        assert (place.name, truth.findings - ids) == (place.name, set())
+        if truth.studies is not None:
+            facts = Facts(result.observation.facts)
+            exact = facts.value("P01", "exactness") == "exact"
+            assert (place.name, exact) == (place.name, truth.exact)
+            counted = facts.value("P01", "studies"), facts.value("P01", "instances")
+            if exact:
+                assert (place.name, *counted) == (place.name, truth.studies, truth.images)
+            else:
+                assert 0 < counted[0] <= truth.studies
+
+
+def test_nothing_that_is_written_has_a_value_of_a_patient(lab):
+    folder, _, _ = lab
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert any(path.name == "ledger.sqlite" for path in files)
+    assert [path.name for path in files if CANARY.encode() in path.read_bytes()] == []
+
+
+def test_what_cannot_be_told_is_not_called_safe(lab):
+    _, audit, places = lab
+    names = {(place.address, place.port): place.name for place in places}
+    blind = {
+        names[result.observation.service.address, result.observation.service.port]
+        for result in audit.results
+        if "D01" in result.assessment.untested
+    }
+    assert {"tarpit"} <= blind
+    assert not blind & {"clinic", "web-on-dicom-port", "listing"}
+
+
+def test_two_that_close_are_seen_closed_and_one_that_opens_again_reopened(lab):
+    folder, first, _ = lab
+    second, _ = audit_lab(folder, closed=frozenset({"clinic", "receiver"}), name="20260201T000000Z-0002")
+    kinds = {change.service.address: change.kind for change in changes(first, second)}
+    assert kinds["127.77.0.10"] is Kind.CLOSED
+    assert kinds["127.77.0.21"] is Kind.CLOSED
+    assert set(kinds.values()) == {Kind.CLOSED, Kind.STILL_OPEN}
+    again = {change.kind for change in changes(second, first, earlier=(first,))}
+    assert again == {Kind.REOPENED, Kind.STILL_OPEN}
+    kept = ledger_of(folder).audit(first.id)
+    assert kept.results == first.results
+
+
+def test_a_crowd_is_told_apart(tmp_path):
+    audit, places = audit_lab(tmp_path, fakes=300)
+    rungs = {
+        (item.observation.service.address, item.observation.service.port): item.assessment.rung
+        for item in audit.results
+    }
+    assert all(rungs[place.address, place.port] is place.truth.rung for place in places)
+    assert sum(is_open(result) for result in audit.results) > 200
+    assert Rung.CLOSED not in rungs.values()
