@@ -19,7 +19,7 @@ _NMAP_HOST = re.compile(r"<host[ >].*?</host>", re.S)
 _NMAP_ADDRESS = re.compile(r'<address addr="([0-9a-fA-F:.]{2,45})" addrtype="ipv[46]"')
 _NMAP_PORT = re.compile(r'<port protocol="tcp" portid="(\d{1,5})"><state state="open"')
 _LIST = re.compile(r"open tcp (\d{1,5}) (\S{2,45})")
-_COLON = re.compile(r"\[?([0-9a-fA-F:.]{2,45}?)\]?:(\d{1,5})")
+_COLON = re.compile(r"(?:\[([0-9a-fA-F:.]{2,45})\]|([0-9.]{7,15})):(\d{1,5})")  # a bare IPv6 address has no port
 
 
 class Given(NamedTuple):
@@ -104,7 +104,7 @@ def _of_lines(text: str) -> Iterable[tuple[str, int]]:
             yield listed.group(2), int(listed.group(1))
         elif len(cells) > 1 and cells[1].isascii() and cells[1].isdigit() and len(cells[1]) < 6:
             yield cells[0], int(cells[1])
-        elif colon and (colon.group(1).count(":") != 1):
-            yield colon.group(1), int(colon.group(2))
+        elif colon:
+            yield colon.group(1) or colon.group(2), int(colon.group(3))
         else:
             yield cells[0], 0

@@ -21,6 +21,7 @@ from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.exposure.audit import Audit
 from leadglass.exposure.ledger import Ledger, LedgerError
 from leadglass.exposure.names import resolve
+from leadglass.exposure.notify.states import after_audit
 from leadglass.exposure.run import Outcome, Run, Watch
 from leadglass.exposure.run_journal import JournalError, RunJournal
 from leadglass.exposure.service import Service
@@ -69,7 +70,10 @@ def run_audit(plan: Plan, folder: Path, watch: Watch) -> Audit:
     finally:
         journal.close()
     audit = _audit(plan, head, outcome, targets)
-    ledger_of(folder).record(audit)
+    ledger = ledger_of(folder)
+    ledger.record(audit)
+    for notice in after_audit(ledger.notices(), audit):
+        ledger.note(notice)
     if outcome.complete:
         path.unlink()
     return audit

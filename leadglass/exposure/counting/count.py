@@ -2,7 +2,8 @@
 
 Exact, when every window ended with success under the cap, every answer lay inside its window, the fullest window gave
 the same again in parts that are each less full (a server that cuts answers off silently cannot do that, whatever its
-limit), and a count without windows, or the product's own, agrees. In every other case it is "at least", with reasons.
+limit), and a count without windows, or the product's own, agrees. In every other case it is "at least", with reasons. One thing no question can tell: a server whose
+silent limit is the very number of its dated studies, and which has others without a date behind them.
 """
 
 from __future__ import annotations
@@ -73,6 +74,7 @@ class _Counter:
         self._cap = cap
         self.result = Count()
         self._sizes: list[tuple[int, Window]] = []  # of windows that were answered whole
+        self._found_again: set[bytes] = set()  # the studies in them
 
     async def run(self, product_count: int | None) -> None:
         windows = [Window()]
@@ -81,11 +83,14 @@ class _Counter:
             answers = await self._asked(window)
             if answers.whole:
                 self._sizes.append((len(answers.rows), window))
+                self._found_again.update(row.study for row in answers.rows)
                 continue
             parts = window.divided()
             if not parts:
                 self.result.doubt(TOO_DENSE)
             windows += reversed(parts)
+        if len(self._found_again) < len(self.result.tally.studies):
+            self.result.doubt(UNDATED)  # seen in an answer that was cut off, and in no range since
         await self._prove()
         await self._agree(product_count)
 

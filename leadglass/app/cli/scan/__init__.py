@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from leadglass.app.cli.scan import lab, permission, results, running
+from leadglass.app.cli.scan import lab, permission, results, running, telling
 
 EXIT_CODES = "Exit codes of run: 0 nothing open, 1 findings, 2 could not test all, 3 wrong words or no permission."
 
@@ -19,5 +19,6 @@ def register(app: typer.Typer) -> None:
     permission.register(scan)
     running.register(scan)
     results.register(scan)
+    telling.register(scan)
     lab.register(scan)
     app.add_typer(scan, name="scan")

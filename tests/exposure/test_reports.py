@@ -1,0 +1,208 @@
+"""Reports say what the audit saw, in forms that others can read, and nothing of a peer becomes markup."""
+
+import csv
+import email
+import io
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from leadglass.exposure.changes import changes
+from leadglass.exposure.facts import Fact
+from leadglass.exposure.notify.languages import LANGUAGES, language_of
+from leadglass.exposure.notify.message import as_mail, messages
+from leadglass.exposure.owners import Owner, read_owners
+from leadglass.exposure.reports.exports import csv_text, defectdojo, sarif
+from leadglass.exposure.reports.page import html_page
+from leadglass.exposure.reports.plain import json_lines
+from leadglass.exposure.reports.summing import sums
+from tests.exposure.made import YES, audit, open_archive, result, shut, silent
+
+OWNERS = read_owners(
+    b"network,country,organisation,contact\n"
+    b"192.0.2.0/24,IT,Clinica <Inventata>,mailto:sicurezza@clinica.example\n"
+    b"192.0.2.16/28,DE,Praxis Erfunden,it@praxis.example\n"
+    b"2001:db8::/32,US,Invented Imaging,https://imaging.example/contact\n"
+)
+HOSTILE = result(
+    Fact("W00", YES, "", {"server": "<script>alert(1)</script>", "title": "", "status": 200, "tls": False}),
+    Fact("W04", YES, "", {"version": '"><img src=x onerror=alert(1)>', "studies": 7, "instances": 70}),
+    Fact("W11", YES, "", {"contact": ("mailto:<b>@evil.example",)}),
+    address="192.0.2.3",
+    port=8042,
+)
+AUDIT = audit(open_archive(), open_archive("192.0.2.17", 5, 50), HOSTILE, shut("192.0.2.5"), silent("192.0.2.6"))
+
+# DefectDojo: Generic Findings Import, the keys that its parser knows; it refuses others.
+DOJO_KEYS = {
+    "title",
+    "severity",
+    "description",
+    "date",
+    "cve",
+    "cwe",
+    "epss_score",
+    "epss_percentile",
+    "cvssv3",
+    "cvssv3_score",
+    "cvssv4",
+    "cvssv4_score",
+    "mitigation",
+    "impact",
+    "steps_to_reproduce",
+    "severity_justification",
+    "references",
+    "active",
+    "verified",
+    "false_p",
+    "out_of_scope",
+    "risk_accepted",
+    "under_review",
+    "is_mitigated",
+    "thread_id",
+    "mitigated",
+    "numerical_severity",
+    "param",
+    "payload",
+    "line",
+    "file_path",
+    "component_name",
+    "component_version",
+    "static_finding",
+    "dynamic_finding",
+    "scanner_confidence",
+    "unique_id_from_tool",
+    "vuln_id_from_tool",
+    "sast_source_object",
+    "sast_sink_object",
+    "sast_source_line",
+    "sast_source_file_path",
+    "nb_occurences",
+    "publish_date",
+    "service",
+    "planned_remediation_date",
+    "planned_remediation_version",
+    "effort_for_fixing",
+    "tags",
+    "endpoints",
+    "vulnerability_ids",
+    "files",
+}
+
+
+class Page(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.tags, self.attributes, self.open = [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag not in {"meta", "br", "rect", "circle", "line", "polyline"}:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_the_page_is_whole_loads_nothing_and_runs_nothing():
+    page = Page()
+    older = audit(open_archive(), name="20251201T000000Z-0000", started=-99.0)
+    text = html_page(AUDIT, OWNERS, earlier=[older], changed=changes(older, AUDIT))
+    page.feed(text)
+    assert page.open == []
+    assert not {"script", "img", "iframe", "link", "object", "b1"} & set(page.tags)
+    assert not any(name.startswith("on") or name in {"src", "href"} for name, _ in page.attributes)
+    assert "Content-Security-Policy" in text
+    for words in (
+        "34,000",
+        "Praxis Erfunden",
+        "Clinica &lt;Inventata&gt;",
+        "Audit &lt;of&gt; ours",
+        "1 closed" * 0 + "new",
+    ):
+        assert words in text
+
+
+def test_sums_are_those_of_what_is_open():
+    total = sums(AUDIT.results, OWNERS)
+    assert (total.open_services, total.untested, total.images) == (3, 1, 34050)
+    assert total.by_country == {"IT": 34000, "DE": 50}
+    assert total.largest_ten == 1.0
+
+
+def test_csv_has_a_line_for_each_finding_and_no_formula():
+    rows = list(csv.DictReader(io.StringIO(csv_text(AUDIT, OWNERS))))
+    assert len(rows) == sum(len(item.assessment.findings) for item in AUDIT.results)
+    worst = next(row for row in rows if row["tag"] == "read-exposure" and row["ip"] == "192.0.2.1")
+    assert (worst["geo"], worst["images"], worst["exactness"], worst["score"]) == ("IT", "34000", "exact", "8.7")
+    evil = read_owners(b"network,organisation\n192.0.2.0/24,=HYPERLINK(1)\n")
+    assert "'=HYPERLINK(1)" in csv_text(AUDIT, evil)
+
+
+def test_defectdojo_gets_only_keys_that_it_knows():
+    document = json.loads(defectdojo(AUDIT, OWNERS))
+    assert set(document) <= {"name", "type", "findings"}
+    assert document["findings"]
+    for finding in document["findings"]:
+        assert set(finding) <= DOJO_KEYS
+        assert finding["severity"] in {"Critical", "High", "Medium", "Low", "Info"}
+        assert finding["title"]
+        assert finding["description"]
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d", finding["date"])
+
+
+def test_sarif_is_what_the_standard_asks_for():
+    document = json.loads(sarif(AUDIT, OWNERS))
+    assert document["version"] == "2.1.0"
+    (run,) = document["runs"]
+    rules = run["tool"]["driver"]["rules"]
+    for entry in run["results"]:
+        assert rules[entry["ruleIndex"]]["id"] == entry["ruleId"]
+        assert entry["level"] in {"error", "warning", "note"}
+        assert entry["message"]["text"]
+        assert entry["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].startswith("tcp://")
+
+
+def test_json_lines_are_the_head_and_a_line_for_each_service():
+    lines = [json.loads(line) for line in json_lines(AUDIT).splitlines()]
+    assert lines[0]["audit"] == AUDIT.id
+    assert len(lines) == 1 + len(AUDIT.results)
+
+
+def test_one_message_for_each_owner_in_their_language_with_the_numbers():
+    found = {message.owner.organisation: message for message in messages(AUDIT, OWNERS)}
+    assert found["Praxis Erfunden"].language == "de"
+    assert "5 Studien mit 50 Bildern" in found["Praxis Erfunden"].text
+    assert "72 Stunden" in found["Praxis Erfunden"].text
+    italian = next(message for message in found.values() if message.language == "it")
+    assert "1,200 studi" in italian.text
+    for language in LANGUAGES:
+        for message in messages(AUDIT, OWNERS, language):
+            assert "{" not in message.text
+            assert re.fullmatch(r"[a-z0-9-]+", message.name)
+    assert {language_of(country) for country in ("AT", "IT", "MX", "US", "")} == {"de", "it", "es", "en"}
+
+
+def test_a_mail_can_be_opened_and_goes_only_to_an_address():
+    for message in messages(AUDIT, OWNERS):
+        mail = email.message_from_bytes(as_mail(message, "auditor@example.org"))
+        assert mail["Subject"]
+        assert mail["To"] is None or re.fullmatch(r"[\w.@-]+", mail["To"])
+
+
+def test_the_longest_network_is_the_owner_and_a_wrong_line_is_named():
+    assert OWNERS.of("192.0.2.20").organisation == "Praxis Erfunden"
+    assert OWNERS.of("192.0.2.200").country == "IT"
+    assert OWNERS.of("2001:db8::7").country == "US"
+    assert OWNERS.of("198.51.100.1") == Owner()
+    with pytest.raises(ValueError, match="line 3"):
+        read_owners(b"network,country\n192.0.2.0/24,IT\nnonsense,DE\n")
+    with pytest.raises(ValueError, match="columns"):
+        read_owners(b"a,b\n1,2\n")
