@@ -60,8 +60,8 @@ class _Reader(Tables):
             valid_until=end,
             networks=networks,
             names=names,
-            exclusions=self._networks([item for item in exclude if not _NAME.fullmatch(item)], "targets.exclude"),
-            excluded_names=tuple(item for item in exclude if _NAME.fullmatch(item) and not _is_address(item)),
+            exclusions=self._networks([item for item in exclude if not _is_name(item)], "targets.exclude"),
+            excluded_names=tuple(item.lower().rstrip(".") for item in exclude if _is_name(item)),
             ports=self._ports(targets),
             calling_title=self._title(asking),
             pace=self._pace(self.table(raw, "pace", needed=False)),
@@ -103,7 +103,7 @@ class _Reader(Tables):
     def _names(self, listed: list[str], key: str) -> tuple[str, ...]:
         names = tuple(item.lower().rstrip(".") for item in listed)
         for item in names:
-            if not _NAME.fullmatch(item) or _is_address(item):
+            if not _is_name(item):
                 raise self.wrong(key, f'has "{item}", which is no host name')
         return names
 
@@ -145,9 +145,12 @@ class _Reader(Tables):
         return value
 
 
-def _is_address(text: str) -> bool:
+def _is_name(text: str) -> bool:
+    """Whether this is a host name. An address in dots looks like one, and is none."""
+    if not _NAME.fullmatch(text.lower()):
+        return False
     try:
         ipaddress.ip_address(text)
     except ValueError:
-        return False
-    return True
+        return not text.rstrip(".").rpartition(".")[2].isdigit()
+    return False

@@ -2,8 +2,10 @@
 
 Exact, when every window ended with success under the cap, every answer lay inside its window, the fullest window gave
 the same again in parts that are each less full (a server that cuts answers off silently cannot do that, whatever its
-limit), and a count without windows, or the product's own, agrees. In every other case it is "at least", with reasons. One thing no question can tell: a server whose
-silent limit is the very number of its dated studies, and which has others without a date behind them.
+limit), and a count without windows, or the product's own, agrees. In every other case it is "at least", with reasons.
+
+One thing no question can tell: that a server's silent limit is the very number of its dated studies, and that there
+are others without a date behind them.
 """
 
 from __future__ import annotations
