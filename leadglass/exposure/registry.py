@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from leadglass.exposure.probes import association, count, tls, web, web_archives
+from leadglass.exposure.probes import association, count, dcm4chee, dicomweb, honeypot, orthanc, pages, tls, web
 from leadglass.exposure.site import Probe
 
-PROBES: tuple[Probe, ...] = (association.PROBE, web.PROBE, web_archives.PROBE, tls.PROBE, count.PROBE)
+PROBES: tuple[Probe, ...] = (
+    association.PROBE,
+    web.PROBE,
+    orthanc.PROBE,
+    dcm4chee.PROBE,
+    dicomweb.PROBE,
+    pages.PROBE,
+    tls.PROBE,
+    honeypot.PROBE,
+    count.PROBE,
+)

@@ -11,7 +11,6 @@ from leadglass.exposure.counting.by_qido import by_qido
 from leadglass.exposure.counting.count import NO_SECOND, Count, count
 from leadglass.exposure.facts import MAX_LIST, Answer, Fact, Facts, Value
 from leadglass.exposure.http import http
-from leadglass.exposure.probes.web_archives import PROBE as WEB_ARCHIVES
 from leadglass.exposure.proposal import SYNTAXES
 from leadglass.exposure.site import Probe, Site
 from leadglass.exposure.streams import Reason, Unreachable
@@ -126,7 +125,7 @@ def _product(known: Facts, name: str) -> int | None:
 
 
 def _wanted(facts: Facts) -> bool:
-    return any(facts.yes(check) for check in ("D08", *WEB_ARCHIVES.checks))
+    return any(facts.yes(check) for check in ("D08", "W01", "W04", "W05"))
 
 
 PROBE = Probe("count", _CHECKS, _wanted, _run)
