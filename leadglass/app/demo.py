@@ -17,6 +17,7 @@ from io import BytesIO
 from pathlib import Path
 
 from leadglass.app.archive import open_archive
+from leadglass.app.audits.own import look
 from leadglass.app.config import MAX_OVERRIDE_DAYS, read_config
 from leadglass.app.demo_steps import dicom_steps, looking_steps, web_steps
 from leadglass.app.home import Home
@@ -67,6 +68,7 @@ def run(folder: Path, port: int, web_port: int, *, keep_serving: bool, say: Say)
         if token:
             say(web_steps(folder / CURL, read_config(home.config).web[0].label, token, study_uid))
         say(looking_steps(home))
+        say(_seen_by_strangers(home))
         if keep_serving:
             say("Stop it with Ctrl-C.")
             with contextlib.suppress(KeyboardInterrupt):
@@ -142,6 +144,21 @@ def _token(folder: Path, home: Home) -> str:
     file.touch(mode=0o600)
     file.write_text(f'header = "Authorization: Bearer {text}"\n', "ascii")
     return text
+
+
+def _seen_by_strangers(home: Home) -> str:
+    """The archive's own audit, in a sentence. UNSAFE if a stranger gets anywhere."""
+    config = read_config(home.config)
+    with open_archive(home, config, open_keys(config.key_source, home, lambda prompt: "")) as archive:
+        devices = archive.devices.devices(_OPERATOR)
+    seen = look(config, devices)
+    if not seen.clean:
+        raise LeadglassError(ErrorCode.UNSAFE, "A stranger gets into the demo: leadglass scan self says how.")
+    tried = sum(impostor.let_in is not None for impostor in seen.impostors)
+    return (
+        f"\nAs a stranger sees it (leadglass scan self): {len(seen.results)} listeners tried, and {tried} enrolled "
+        "titles from wrong addresses: a stranger gets nowhere."
+    )
 
 
 def _port_of(home: Home) -> int:

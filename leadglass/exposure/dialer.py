@@ -30,8 +30,9 @@ class ScopedDialer:
     `now` is seconds since 1970, UTC. Use it on one event loop.
     """
 
-    def __init__(self, scope: Scope, *, now: Callable[[], float]) -> None:
+    def __init__(self, scope: Scope, *, now: Callable[[], float], source: str = "") -> None:
         self._scope = scope
+        self._source = (source, 0) if source else None  # an address of this machine to call from, of the same family
         self._now = now
         self._loop = asyncio.get_running_loop()
         self._turns = Turns(scope.pace, self._loop.time)
@@ -64,7 +65,7 @@ class ScopedDialer:
         stream = TcpStream(self._loop, deadline, bound, lambda over: self._closed(over, service.address))
         self._open.add(stream)
         try:
-            self._permit(service)  # the permission may have ended meanwhile
+            self._in_force()  # the permission may have ended meanwhile
             await self._stoppable(self._with_room(lambda: self._dial(stream, service, deadline)))
         except BaseException:
             stream.close()
@@ -76,14 +77,17 @@ class ScopedDialer:
         self._permit(service)
         await self._stoppable(self._turns.take(service.address))
         try:
-            self._permit(service)
+            self._in_force()
             await self._stoppable(self._with_room(lambda: self._knock(service)))
         finally:
             self._turns.give_back(service.address)
 
-    def _permit(self, service: Service) -> None:
+    def _in_force(self) -> None:
         if self._stopped or not self._scope.in_force(self._now()):
             raise Unreachable(Reason.STOPPED)
+
+    def _permit(self, service: Service) -> None:
+        self._in_force()
         if not self._scope.permits(service):
             raise Unreachable(Reason.OUT_OF_SCOPE)
 
@@ -94,7 +98,7 @@ class ScopedDialer:
     async def _dial(self, stream: TcpStream, service: Service, deadline: float) -> None:
         until = min(deadline, self._loop.time() + self._scope.pace.connect_timeout)
         async with asyncio.timeout_at(until):
-            await self._loop.create_connection(lambda: stream, service.address, service.port)
+            await self._loop.create_connection(lambda: stream, service.address, service.port, local_addr=self._source)
 
     async def _knock(self, service: Service) -> None:
         family = socket.AF_INET6 if ":" in service.address else socket.AF_INET

@@ -7,8 +7,9 @@ comes out of turn ends the association.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
+from functools import lru_cache
 from typing import TypeAlias
 
 from leadglass.core.errors import LeadglassError
@@ -37,6 +38,7 @@ from leadglass.wire.ul.pdu import (
 )
 from leadglass.wire.ul.reader import Mark, PduReader
 
+_CALLED = slice(10, 26)  # of an A-ASSOCIATE-RQ: the called AE title (PS3.8 table 9-11)
 _RELEASE = encode(ReleaseRQ())
 _ABORT = encode(Abort())
 _AFTER_CANCEL = 20_000  # answers that may be under way when C-CANCEL is sent; who sends more is aborted
@@ -74,13 +76,21 @@ def request(
     called: str, calling: str, contexts: tuple[ProposedContext, ...], identity: UserIdentity | None = None
 ) -> Request:
     """A request for these contexts. The implementation names in it say who is asking."""
+    form = _form(calling, contexts, identity)
+    encoded = form.encoded[: _CALLED.start] + called.encode("ascii").ljust(16) + form.encoded[_CALLED.stop :]
+    return Request(replace(form.pdu, called_ae=called), encoded, form.proposed)
+
+
+@lru_cache(maxsize=16)
+def _form(calling: str, contexts: tuple[ProposedContext, ...], identity: UserIdentity | None) -> Request:
+    """The request with no called title yet: it is all that differs from one peer to the next."""
     user = UserInformation(
         max_pdu_length=MAX_PDU_LENGTH,
         implementation_class_uid=uids.IMPLEMENTATION_CLASS_UID,
         implementation_version_name=uids.IMPLEMENTATION_VERSION_NAME,
         identity=identity,
     )
-    pdu = AssociateRQ(called, calling, contexts, user)
+    pdu = AssociateRQ("", calling, contexts, user)
     return Request(pdu, encode(pdu), {context.id: context for context in contexts})
 
 

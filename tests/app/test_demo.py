@@ -37,6 +37,7 @@ def made(tmp_path_factory):
     out, err = process.communicate(timeout=110)
     assert process.returncode == 0, err
     assert "Sent 434 objects." in out
+    assert "a stranger gets nowhere" in out
     return folder
 
 

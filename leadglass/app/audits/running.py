@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import json
 import resource
@@ -81,6 +82,7 @@ def run_audit(plan: Plan, folder: Path, watch: Watch) -> Audit:
 
 def confine() -> None:
     """No core dump of a process that holds answers of archives, and as many open files as the system grants."""
+    gc.set_threshold(50_000, 20, 20)  # a run makes many objects that live for one probe and few circles
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError, OSError):

@@ -119,12 +119,16 @@ def _aborted() -> list[Fact]:
 
 # --- accepted -----------------------------------------------------------------------------------------------------
 
+_ANYBODY = "An association with titles that nobody agreed on was accepted."
+_NOT_ENFORCED = tuple(Fact(check, Answer.NO, _ANYBODY) for check in ("D03", "D04"))
+_NOT_ASKED = tuple(
+    Fact(check, Answer.UNKNOWN, "The association ended before it was asked.") for check in ("D06", "D08", "D09")
+)
+
 
 async def _accepted(site: Site, talk: Talk, asked: Request) -> list[Fact]:
     facts = Facts([*_let_in(talk, asked), *_offered(talk), _product(talk)])
-    facts.add(
-        Fact(check, Answer.UNKNOWN, "The association ended before it was asked.") for check in ("D06", "D08", "D09")
-    )
+    facts.add(_NOT_ASKED)
     try:
         facts.add([await _echo(talk)])
         async for fact in queries(site, talk):
@@ -145,8 +149,7 @@ def _let_in(talk: Talk, asked: Request) -> list[Fact]:
         "contexts": len(talk.accepted),
         "max_pdu": talk.answer.user.max_pdu_length,
     }
-    why = "An association with titles that nobody agreed on was accepted."
-    return [Fact("D02", Answer.YES, why, values), Fact("D03", Answer.NO, why), Fact("D04", Answer.NO, why)]
+    return [Fact("D02", Answer.YES, _ANYBODY, values), *_NOT_ENFORCED]
 
 
 def _offered(talk: Talk) -> list[Fact]:

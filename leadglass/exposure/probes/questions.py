@@ -21,6 +21,8 @@ _STEPS = 0x00400100  # Scheduled Procedure Step Sequence
 _START_DATE = 0x00400002
 _FAR_AWAY = "19000101"  # a day on which no procedure is scheduled
 
+_NO_STUDIES = Fact("D08", Answer.NO, "No context for a query of studies was accepted.")
+_NO_WORKLIST = Fact("D09", Answer.NO, "No context for the worklist was accepted.")
 _ROOTS = (("study-root", uids.STUDY_ROOT_FIND), ("patient-root", uids.PATIENT_ROOT_FIND))
 
 
@@ -36,13 +38,13 @@ async def _study_query(site: Site, talk: Talk) -> Fact:
         context = talk.context(uid)
         if context is not None:
             return await _ask("D08", talk, context, _made_up_study(site), {"roots": (root,)})
-    return Fact("D08", Answer.NO, "No context for a query of studies was accepted.")
+    return _NO_STUDIES
 
 
 async def _worklist_query(talk: Talk) -> Fact:
     context = talk.context(uids.MODALITY_WORKLIST_FIND)
     if context is None:
-        return Fact("D09", Answer.NO, "No context for the worklist was accepted.")
+        return _NO_WORKLIST
     step: AttributeSet = {_START_DATE: Attribute("DA", (_FAR_AWAY,))}
     return await _ask("D09", talk, context, {_STEPS: Attribute("SQ", (step,))}, {})
 

@@ -31,6 +31,7 @@ PDU_HEADER = struct.Struct(">BxI")  # type, reserved, length of what follows
 SHORT_BODY = 4  # of A-ASSOCIATE-RJ, A-RELEASE-RQ, A-RELEASE-RP and A-ABORT
 _ASSOCIATE_HEAD = struct.Struct(">Hxx16s16s32x")  # protocol version, called, calling (PS3.8 table 9-11)
 _CONTEXT_HEAD = struct.Struct(">BxBx")  # identifier, result (zero in a request)
+_ONLY_SYNTAX = struct.Struct(">4xBxH")  # an accepted context's head, and that of its one sub-item
 _ANY_SYNTAX = "1.2.840.10008.1.2"
 _APPLICATION, _PROPOSED, _RESULT, _ABSTRACT, _TRANSFER, _USER = 0x10, 0x20, 0x21, 0x30, 0x40, 0x50
 
@@ -108,7 +109,9 @@ def _sort_items(body: memoryview, context_type: int) -> tuple[str, list[memoryvi
 
 def _context_head(value: memoryview, seen: set[int]) -> tuple[int, int]:
     """Identifier and result of a presentation context item; the identifier is odd and new (PS3.8 9.3.2.2)."""
-    identifier, result = _CONTEXT_HEAD.unpack(fields.take(value, 0, _CONTEXT_HEAD.size))
+    if len(value) < _CONTEXT_HEAD.size:
+        raise InvalidPduError("a field reaches beyond its item")
+    identifier, result = _CONTEXT_HEAD.unpack_from(value)
     if identifier % 2 == 0 or identifier in seen:
         raise InvalidPduError("a presentation context identifier is even or comes twice")
     seen.add(identifier)
@@ -151,6 +154,11 @@ def _decode_result(value: memoryview, seen: set[int]) -> ContextResult:
     identifier, result = _context_head(value, seen)
     if result != ContextReason.ACCEPTED:  # the transfer syntax is then not significant (PS3.8 table 9-18)
         return ContextResult(identifier, result)
+    if len(value) > _ONLY_SYNTAX.size and _ONLY_SYNTAX.unpack_from(value) == (
+        _TRANSFER,
+        len(value) - _ONLY_SYNTAX.size,
+    ):
+        return ContextResult(identifier, result, fields.decode_uid(value[_ONLY_SYNTAX.size :]))
     syntaxes = [syntax for kind, syntax in fields.walk_items(value[_CONTEXT_HEAD.size :]) if kind == _TRANSFER]
     return ContextResult(identifier, result, fields.decode_uid(_once(syntaxes, "transfer syntax")))
 

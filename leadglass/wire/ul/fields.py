@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from functools import lru_cache
 
 from leadglass.core.limits import MAX_UID_LENGTH
 
@@ -75,7 +76,12 @@ def decode_uid(raw: memoryview) -> str:
     """A UID without outer spaces and trailing NULs (PS3.8 annex F pads none, some peers do); at most 64 characters."""
     if len(raw) > MAX_UID_LENGTH + 1:
         raise InvalidPduError("a UID is longer than 64 characters")
-    text = bytes(raw).rstrip(b"\0").strip(b" ")
+    return _uid_text(bytes(raw))
+
+
+@lru_cache(maxsize=4096)  # the UIDs of contexts are few, and each association repeats them
+def _uid_text(raw: bytes) -> str:
+    text = raw.rstrip(b"\0").strip(b" ")
     if len(text) > MAX_UID_LENGTH:
         raise InvalidPduError("a UID is longer than 64 characters")
     try:
