@@ -15,7 +15,15 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-TARGETS = ("fuzz_pdu", "fuzz_command_set", "fuzz_header_scan", "fuzz_models", "fuzz_multipart", "fuzz_pictures")
+TARGETS = (
+    "fuzz_pdu",
+    "fuzz_command_set",
+    "fuzz_header_scan",
+    "fuzz_models",
+    "fuzz_multipart",
+    "fuzz_pictures",
+    "fuzz_web_pages",
+)
 OPTIONS = ("-max_len=4096", "-timeout=20", "-rss_limit_mb=1024", "-print_final_stats=1")
 
 

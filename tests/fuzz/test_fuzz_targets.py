@@ -14,7 +14,15 @@ import pytest
 from leadglass.wire.dimse.commands import Command, decode_command
 
 FUZZ = Path(__file__).resolve().parents[2] / "fuzz"
-TARGETS = ("fuzz_pdu", "fuzz_command_set", "fuzz_header_scan", "fuzz_models", "fuzz_multipart", "fuzz_pictures")
+TARGETS = (
+    "fuzz_pdu",
+    "fuzz_command_set",
+    "fuzz_header_scan",
+    "fuzz_models",
+    "fuzz_multipart",
+    "fuzz_pictures",
+    "fuzz_web_pages",
+)
 
 
 @pytest.fixture
@@ -62,6 +70,7 @@ def swallowing(real: Callable[..., Any]) -> Callable[..., Any]:
         ("fuzz_header_scan", "scan", forgetful),
         ("fuzz_multipart", "read", swallowing),
         ("fuzz_pictures", "written", lambda real: lambda order: real(dataclasses.replace(order, quality=1))),
+        ("fuzz_web_pages", "read", swallowing),
         ("fuzz_models", "written", lambda real: lambda model: (real(model) or b"")[:-1]),
     ],
 )

@@ -21,7 +21,7 @@ _LISTING = re.compile(
     rb"|\[To Parent Directory\]",
     re.I,
 )
-_LINK = re.compile(rb"<a\b[^>]{0,400}?\bhref\s*=\s*(?:\"([^\"]{1,500})\"|'([^']{1,500})'|([^\s\"'>]{1,500}))", re.I)
+_LINK = re.compile(rb"<a\b[^<>]{0,400}?\bhref\s*=\s*(?:\"([^\"]{1,500})\"|'([^']{1,500})'|([^\s\"'>]{1,500}))", re.I)
 
 _UID = re.compile(r"[0-2](?:\.(?:0|[1-9]\d*)){5,}")  # PS3.5 9.1, and long enough to be no version
 _FILE = re.compile(r".+\.(?:dcm|dicom|dic|ima)(?:\.gz)?|DICOMDIR|IM[-_]?\d{1,8}|IMG?\d{4,8}|I\d{6,8}", re.I)

@@ -27,7 +27,7 @@ _MARKS: Mapping[str, re.Pattern[bytes]] = {
     "dcm4chee": re.compile(rb"<title>\s*dcm4chee-arc-ui", re.I),
     "oviyam": re.compile(rb"<title>\s*Oviyam(?! login)", re.I),
 }
-_SIGN_IN = re.compile(rb"<input[^>]{1,300}type=[\"']?password", re.I)
+_SIGN_IN = re.compile(rb"<input[^<>]{1,300}type=[\"']?password", re.I)
 
 
 def viewers(page: HttpAnswer) -> tuple[str, ...]:
