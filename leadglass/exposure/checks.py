@@ -43,13 +43,15 @@ _ALL = (
     Check("D21", "iscl", "Does a service answer ISCL on port 2761?"),
     Check("W00", "http-answers", "Does an HTTP server answer?"),
     Check("W01", "qido", "Does QIDO-RS answer a stranger?"),
-    Check("W02", "wado", "Does WADO-RS look for a made-up study where it ought to ask who is there?"),
-    Check("W03", "stow", "Does the service say that a stranger may store with STOW-RS?"),
+    Check("W02", "wado", "Does WADO look for a made-up study where it ought to ask who is there?"),
+    Check("W03", "stow", "Does the service say that a stranger may store, with STOW-RS or by an interface of its own?"),
     Check("W04", "orthanc-api", "Does Orthanc's REST API answer a stranger?"),
     Check("W05", "dcm4chee-api", "Does the API of dcm4chee-arc answer a stranger?"),
     Check("W06", "cors-any", "May a page of any origin read the answers?"),
     Check("W07", "plain-http", "Is it served over plain HTTP?"),
-    Check("W08", "viewer", "Is a viewer (OHIF, Orthanc Explorer, Stone, Weasis, dcm4chee) shown to a stranger?"),
+    Check(
+        "W08", "viewer", "Is a viewer (OHIF, Orthanc Explorer, Stone, Weasis, dcm4chee, Oviyam) shown to a stranger?"
+    ),
     Check("W09", "listing", "Is there a directory listing that names DICOM files?"),
     Check("W10", "console", "Is an administration console shown to a stranger?"),
     Check("W11", "security-txt", "Is there a security.txt (RFC 9116)?"),
