@@ -118,6 +118,8 @@ class Run:
                     return
                 self._under_way[position] = None
                 await self._knock(service)
+                if self._dialer.stopped:
+                    return  # it stays under way: the next run knocks there again
                 del self._under_way[position]
                 self._knocked(position)
 
@@ -126,15 +128,16 @@ class Run:
                 group.create_task(knocker())
 
     async def _knock(self, service: Service) -> None:
-        self.progress.contacted += 1
         try:
             await self._dialer.knock(service)
         except Unreachable as ended:
-            if ended.reason is Reason.TIMEOUT:
-                self.progress.unanswered += 1
-            elif ended.reason is Reason.STOPPED:
+            if ended.reason is Reason.STOPPED:
                 self.stop()
+                return
+            self.progress.contacted += 1
+            self.progress.unanswered += ended.reason is Reason.TIMEOUT
             return
+        self.progress.contacted += 1
         self._journal.found(service)
         self.progress.services += 1
         self._queue.put_nowait(service)

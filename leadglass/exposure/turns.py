@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from leadglass.exposure.scope import Pace
 
@@ -118,7 +119,8 @@ async def _stand(queue: deque[asyncio.Future[None]], leave: Callable[[], None]) 
         await mine
     except asyncio.CancelledError:
         if mine.cancelled():
-            queue.remove(mine)
+            with suppress(ValueError):  # whoever hands over may have passed it over already
+                queue.remove(mine)
         elif not _first(queue):
             leave()
         raise

@@ -135,6 +135,18 @@ async def test_a_connection_that_ends_leaves_what_was_counted_and_the_kill_switc
         await count(ending(Reason.STOPPED))
 
 
+async def test_a_second_count_of_other_studies_does_not_agree():
+    day = dt.date(1899, 3, 1)
+    rows = [
+        study(0, day, 1),
+        study(3, day + dt.timedelta(days=1), None),
+        study(1, None, None),
+        study(4, day, 0),
+        study(2, day, None),
+    ]
+    assert not (await count(Archive(rows, limit=3), cap=2)).exact
+
+
 rows = st.lists(
     st.builds(
         lambda date, seconds: (date, seconds),

@@ -260,6 +260,19 @@ async def test_a_turn_that_nobody_takes_any_more_is_handed_on():
     await asyncio.wait_for(turns.take("a"), 20)
 
 
+async def test_who_gives_up_in_line_is_passed_over_whoever_comes_first():
+    turns = Turns(Pace(per_host=1e6, total=1e6, concurrent=1), asyncio.get_running_loop().time)
+    await turns.take("a")
+    tasks = [asyncio.create_task(turns.take(host)) for host in ("a", "b", "c")]
+    await asyncio.sleep(0)
+    for task in tasks[:2]:
+        task.cancel()
+    turns.give_back("a")  # before the two have noticed
+    done = await asyncio.gather(*tasks[:2], return_exceptions=True)
+    assert [type(error) for error in done] == [asyncio.CancelledError, asyncio.CancelledError]
+    await asyncio.wait_for(tasks[2], 20)
+
+
 ALLOWED = {"dialer.py", "names.py"}
 WAYS_OUT = {
     "socket",

@@ -141,5 +141,6 @@ class _Counter:
             self.result.doubt(NO_SECOND)
             return
         answers = await self._asked(Window(), cap=MAX_UNCAPPED)
-        if not answers.whole or len({row.study for row in answers.rows}) != counted:
+        others = len(self.result.tally.studies) - counted  # as many answers may still be other studies
+        if not answers.whole or others or len({row.study for row in answers.rows}) != counted:
             self.result.doubt(DISAGREES)

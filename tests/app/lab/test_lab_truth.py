@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import uvloop
+from lab_turn import lab_turn
 
 from leadglass.app.audits.running import Plan, digest_of, ledger_of
 from leadglass.app.audits.scope_file import read_scope
@@ -52,7 +53,7 @@ def audit_lab(folder: Path, *, closed=frozenset(), fakes=0, name="20260101T00000
             journal.close()
             return outcome, places
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with lab_turn(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         outcome, places = runner.run(both())
     assert outcome.complete
     audit = Audit(
