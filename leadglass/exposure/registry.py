@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from leadglass.exposure.probes import association, count, dcm4chee, dicomweb, honeypot, orthanc, pages, tls, web
+from leadglass.exposure.probes import (
+    association,
+    count,
+    dcm4chee,
+    dicomweb,
+    honeypot,
+    identity,
+    kinds,
+    orthanc,
+    pages,
+    titles,
+    tls,
+    web,
+)
 from leadglass.exposure.site import Probe
 
 PROBES: tuple[Probe, ...] = (
     association.PROBE,
+    titles.PROBE,
+    identity.PROBE,
     web.PROBE,
     orthanc.PROBE,
     dcm4chee.PROBE,
@@ -15,4 +30,5 @@ PROBES: tuple[Probe, ...] = (
     tls.PROBE,
     honeypot.PROBE,
     count.PROBE,
+    kinds.PROBE,
 )

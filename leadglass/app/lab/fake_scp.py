@@ -46,6 +46,7 @@ class Behaviour:
     """How a server treats whoever comes. `offers` are the SOP classes it accepts, None all of them."""
 
     rejects: AssociateRJ | None = None
+    titles: frozenset[str] = frozenset()  # called AE titles that it answers to, all if empty
     offers: frozenset[str] | None = None
     holdings: Holdings | None = None
     aborts_queries: bool = False
@@ -113,8 +114,9 @@ class FakeScp(asyncio.Protocol):
         if len(start) < _HEAD or len(start) < _HEAD + int.from_bytes(start[2:_HEAD]):
             return
         end = _HEAD + int.from_bytes(start[2:_HEAD])
-        if self._behaviour.rejects is not None:
-            self._transport.write(encode(self._behaviour.rejects))
+        rejection = self._rejection(bytes(start[10:26]).decode("latin-1").strip())
+        if rejection is not None:
+            self._transport.write(encode(rejection))
             self._transport.close()
             return
         try:
@@ -126,6 +128,12 @@ class FakeScp(asyncio.Protocol):
         if rest:
             self._reader.feed(rest)
             self._read()
+
+    def _rejection(self, called: str) -> AssociateRJ | None:
+        behaviour = self._behaviour
+        if behaviour.titles and called not in behaviour.titles:
+            return AssociateRJ(1, 1, 7)  # permanent, by the user: called AE title not recognised (PS3.8 table 9-21)
+        return behaviour.rejects
 
     def _agree(self, request: bytes) -> None:
         asked = request[:10] + request[_TITLES_END:]

@@ -61,7 +61,7 @@ def test_the_walk_through(lab):
     assert first.stdout.endswith("}\n"), first.stderr
     told = json.loads(first.stdout)
     assert told["complete"]
-    assert len(told["services"]) == 15 + 40
+    assert len(told["services"]) == 16 + 40
     shown = scan("run", scope, folder=lab, check=False)
     assert shown.returncode == 1
     assert "2,400 studies" in shown.stdout
@@ -103,7 +103,7 @@ def test_shards_together_see_what_one_run_sees(lab):
             check=False,
         )
         seen += [(service["address"], service["port"]) for service in json.loads(done.stdout)["services"]]
-    assert len(seen) == len(set(seen)) == 55
+    assert len(seen) == len(set(seen)) == 56
 
 
 def test_what_another_scanner_found_is_all_that_is_looked_at(lab):

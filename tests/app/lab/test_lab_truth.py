@@ -5,6 +5,7 @@ And nothing that it writes has a value of a patient: every identifying attribute
 
 import asyncio
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from leadglass.app.lab.holdings import CANARY
 from leadglass.app.lab.lab import chosen, lights, write_scope
 from leadglass.exposure.audit import Audit
 from leadglass.exposure.changes import Kind, changes, is_open
-from leadglass.exposure.facts import Facts
+from leadglass.exposure.facts import Answer, Facts
 from leadglass.exposure.findings import Rung
 from leadglass.exposure.run import Run
 from leadglass.exposure.run_journal import RunJournal
@@ -40,16 +41,19 @@ async def audited(scope, journal, targets=None) -> tuple:
     return await run.run()
 
 
-def audit_lab(folder: Path, *, closed=frozenset(), fakes=0, name="20260101T000000Z-0001") -> tuple[Audit, list]:
+def audit_lab(
+    folder: Path, *, closed=frozenset(), fakes=0, name="20260101T000000Z-0001", **permitted
+) -> tuple[Audit, list]:
     folder.mkdir(parents=True, exist_ok=True)
     path = write_scope(folder, fakes=fakes, patience=5)
     file = read_scope(path.read_bytes(), "scope.toml")
+    scope = replace(file.scope, **permitted)
     plan = Plan(file, digest_of(path.read_bytes()))
 
     async def both():
         async with lights(chosen(fakes, closed), folder) as places:
             journal = RunJournal(folder / "runs" / f"{name}.jsonl", {"id": name})
-            outcome = await audited(file.scope, journal)
+            outcome = await audited(scope, journal)
             journal.close()
             return outcome, places
 
@@ -115,7 +119,7 @@ def test_two_that_close_are_seen_closed_and_one_that_opens_again_reopened(lab):
     second, _ = audit_lab(folder, closed=frozenset({"clinic", "receiver"}), name="20260201T000000Z-0002")
     kinds = {change.service.address: change.kind for change in changes(first, second)}
     assert kinds["127.77.0.10"] is Kind.CLOSED
-    assert kinds["127.77.0.21"] is Kind.CLOSED
+    assert kinds["127.77.0.22"] is Kind.CLOSED
     assert set(kinds.values()) == {Kind.CLOSED, Kind.STILL_OPEN}
     again = {change.kind for change in changes(second, first, earlier=(first,))}
     assert again == {Kind.REOPENED, Kind.STILL_OPEN}
@@ -132,3 +136,27 @@ def test_a_crowd_is_told_apart(tmp_path):
     assert all(rungs[place.address, place.port] is place.truth.rung for place in places)
     assert sum(is_open(result) for result in audit.results) > 200
     assert Rung.CLOSED not in rungs.values()
+
+
+def test_what_the_scope_allows_is_asked_and_told_without_a_value(tmp_path):
+    slow = frozenset({"tarpit", "garbage"})
+    audit, _ = audit_lab(tmp_path, closed=slow, default_titles=True, sample=5, count_patients=True)
+    facts = {result.observation.service.address: Facts(result.observation.facts) for result in audit.results}
+    by_name = {light.place.name: facts[light.place.address] for light in chosen(0, slow)}
+    assert by_name["default-title"].value("D05", "titles") == ("ORTHANC",)
+    assert by_name["checks-called"].get("D05").answer is Answer.NO
+    clinic = by_name["clinic"]
+    assert clinic.value("P01", "patients") == 2400
+    assert {"name", "birth-date", "patient-id"} <= set(clinic.value("P03", "kinds"))
+    assert clinic.value("P03", "sampled") == 5
+    assert set(clinic.value("P03", "present")) == {5}
+    assert clinic.yes("D14")
+    assert not any(CANARY.encode() in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+
+
+def test_what_the_scope_does_not_allow_is_not_asked(lab):
+    _, audit, _ = lab
+    for result in audit.results:
+        facts = Facts(result.observation.facts)
+        assert all(facts.get(check) is None or facts.get(check).answer is Answer.SKIPPED for check in ("D05", "P03"))
+        assert facts.value("P01", "patients") is None
