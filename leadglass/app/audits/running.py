@@ -9,6 +9,7 @@ import json
 import resource
 import secrets
 import signal
+import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -107,8 +108,9 @@ async def _run(plan: Plan, journal: RunJournal, watch: Watch, seed: int) -> tupl
     targets = Targets(scope, seed=seed, shard=plan.shard, named=named, given=plan.given)
     run = Run(scope, targets, journal, watch, now=time.time)
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, run.stop)
+    if threading.current_thread() is threading.main_thread():  # a worker of a cluster has none of its own
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, run.stop)
     return await run.run(), targets
 
 

@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 from lab_turn import lab_turn
 
+from leadglass.app.audits.sharing import Task, look_at_shard
+from leadglass.core.errors import ErrorCode, LeadglassError
+
 LAB_SECONDS = 60
 
 
@@ -104,6 +107,52 @@ def test_shards_together_see_what_one_run_sees(lab):
         )
         seen += [(service["address"], service["port"]) for service in json.loads(done.stdout)["services"]]
     assert len(seen) == len(set(seen)) == 56
+
+
+def test_two_workers_see_what_one_sees_and_each_verifies_the_scope(lab):
+    scope = lab / "leadglass-lab" / "scope.toml"
+    done = scan("run", scope, "--json", "--dask", "local", "--folder", "dask", folder=lab, check=False)
+    assert done.returncode == 1, done.stderr
+    told = json.loads(done.stdout)
+    assert told["complete"]
+    assert len(told["services"]) == 56
+    assert told["contacted"] == (512 + 40) * 3
+    assert len(json.loads(scan("history", "--json", "--folder", "dask", folder=lab).stdout)) == 1
+
+
+def test_a_worker_refuses_a_scope_that_was_not_signed(tmp_path):
+    scan(
+        "init",
+        "ours.toml",
+        "--network",
+        "192.0.2.1",
+        "--authorised-by",
+        "x",
+        "--contact",
+        "y",
+        "--title",
+        "z",
+        folder=tmp_path,
+    )
+    data = (tmp_path / "ours.toml").read_bytes()
+    signature = (tmp_path / "ours.toml.sig").read_bytes()
+    keys = str(tmp_path / "config" / "leadglass" / "scan")
+    for task in (
+        Task(data, None, keys, None, 1, 0, 1),
+        Task(data + b"#", signature, keys, None, 1, 0, 1),
+        Task(data, signature, str(tmp_path / "nobody"), None, 1, 0, 1),
+    ):
+        with pytest.raises(LeadglassError) as error:
+            look_at_shard(task)
+        assert error.value.code is ErrorCode.UNSAFE
+
+
+@pytest.mark.parametrize("address", ["tcp://192.0.2.1:8786", "192.0.2.1:8786", "tls://192.0.2.1:8786"])
+def test_a_scheduler_elsewhere_without_client_certificates_is_refused(lab, address):
+    scope = lab / "leadglass-lab" / "scope.toml"
+    done = scan("run", scope, "--dask", address, folder=lab, check=False)
+    assert done.returncode == 3
+    assert "client certificate" in done.stderr
 
 
 def test_what_another_scanner_found_is_all_that_is_looked_at(lab):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from leadglass.app.audits.running import DEFAULT_FOLDER, Plan, digest_of, run_audit, unfinished
+from leadglass.app.audits.sharing import Cluster, Task, check_cluster, run_shared, tasks_of
+from leadglass.app.audits.trust import default_folder, signature_of
 from leadglass.app.cli.opening import JsonOption
 from leadglass.app.cli.output import as_json, complain, errors, say
 from leadglass.app.cli.scan.permission import KeysOption, ScopeArgument, permitted
@@ -47,6 +50,14 @@ def run(
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Do not go on with an unfinished run.")] = False,
     keys: KeysOption = None,
+    dask: Annotated[
+        str,
+        typer.Option(help="local, or tls://HOST:PORT of a Dask scheduler: shared by its workers.", show_default=False),
+    ] = "",
+    workers: Annotated[int, typer.Option(help="Of a local cluster.", min=1, max=256)] = 2,
+    dask_ca: Annotated[Path | None, typer.Option(exists=True, help="CA of the scheduler, PEM.")] = None,
+    dask_cert: Annotated[Path | None, typer.Option(exists=True, help="Certificate to be let in with, PEM.")] = None,
+    dask_key: Annotated[Path | None, typer.Option(exists=True, help="Its key, PEM.")] = None,
     json: JsonOption = False,
 ) -> None:
     """Audit a scope. Ctrl-C ends it within a moment; the same command then goes on where it was."""
@@ -54,9 +65,15 @@ def run(
         scope_file, _ = permitted(file, keys)
         part = _shard(shard)
         listed = _given(given, scope_file.scope)
+        cluster = Cluster(dask, workers, dask_ca, dask_cert, dask_key)
+        if dask:
+            check_cluster(cluster)
     except LeadglassError as error:
         complain(error.comment)
         raise typer.Exit(REFUSED) from error
+    if dask:
+        audit = run_shared(_tasks(file, given, keys, seed, workers), cluster, folder)
+        _end(audit, folder, json=json)
     plan = Plan(scope_file, digest_of(file.read_bytes()), seed, part, listed.services if listed else None, fresh)
     if unfinished(plan, folder).exists() and not fresh:
         complain("Going on with the unfinished run of this scope.")
@@ -64,6 +81,25 @@ def run(
         complain(f"{listed.outside:,} targets of {given} lie outside of the scope and are left.")
     with _Live(quiet=json) as live:
         audit = run_audit(plan, folder, live)
+    _end(audit, folder, json=json)
+
+
+def _tasks(file: Path, given: Path | None, keys: Path | None, seed: int | None, workers: int) -> list[Task]:
+    """A task for each shard; two for each worker, so that a slow one does not hold up the end."""
+    beside = signature_of(file)
+    first = Task(
+        file.read_bytes(),
+        beside.read_bytes() if beside.exists() else None,
+        str(keys or default_folder()),
+        given.read_bytes() if given is not None else None,
+        secrets.randbelow(2**32) if seed is None else seed,
+        0,
+        1,
+    )
+    return tasks_of(first, 2 * workers)
+
+
+def _end(audit: Audit, folder: Path, *, json: bool) -> NoReturn:
     if json:
         as_json(audit_to_plain(audit))
     else:
