@@ -33,8 +33,10 @@ class Named(NamedTuple):
 class Targets:
     """All services of a scope: its networks and `named` hosts times its ports, in the order of `seed`, cut to a shard.
 
-    Excluded addresses are passed over while it is walked. `given` are services from elsewhere (a port scanner's
-    output), already cut to the scope: then only they are targets.
+    Hosts come in random order, each with one of its ports, then again with the next: a host is not asked twice in a
+    row, and all of its ports are in one shard, so that one connection at a time stays one over all shards. Excluded
+    addresses are passed over while it is walked. `given` are services from elsewhere (a port scanner's output), already
+    cut to the scope: then only they are targets.
     """
 
     def __init__(
@@ -48,43 +50,47 @@ class Targets:
     ) -> None:
         self._scope = scope
         self._shard = shard
-        self._given = given
         self._named = named
         self._networks = _collapsed(scope.networks) if scope.networks and given is None else []
         self._ends = list(accumulate(network.num_addresses for network in self._networks))
         self.addresses = self._ends[-1] if self._ends else 0
-        self._hosts = self.addresses + len(named)
-        size = len(given) if given is not None else self._hosts * len(scope.ports)
+        self._given = None if given is None else [item for item in given if _falls_to(shard, item.address)]
+        size = self.addresses + len(named) if self._given is None else len(self._given)
         self._order = Permutation(size, seed) if size else None
+        self._hosts = size if self._given is not None else (size - shard.number + shard.of - 1) // shard.of
 
     def __len__(self) -> int:
         """How many services this shard has, excluded ones among them."""
-        size = len(self._order) if self._order is not None else 0
-        return (size - self._shard.number + self._shard.of - 1) // self._shard.of
+        return self._hosts if self._given is not None else self._hosts * len(self._scope.ports)
 
     def walk(self, start: int = 0) -> Iterator[tuple[int, Service]]:
         """Position in this shard and service, from position `start` on."""
         if self._order is None:
             return
         for position in range(start, len(self)):
-            service = self._at(self._order[position * self._shard.of + self._shard.number])
+            service = self._at(position, self._order)
             if service is not None:
                 yield position, service
 
-    def _at(self, index: int) -> Service | None:
+    def _at(self, position: int, order: Permutation) -> Service | None:
         if self._given is not None:
-            return self._given[index]
-        host, port = divmod(index, len(self._scope.ports))
+            return self._given[order[position]]
+        turn, place = divmod(position, self._hosts)
+        host = order[place * self._shard.of + self._shard.number]
+        port = self._scope.ports[(turn + host) % len(self._scope.ports)]
         if host >= self.addresses:
             address, name = self._named[host - self.addresses]
-            return Service(address, self._scope.ports[port], name)
+            return Service(address, port, name)
         number = bisect_right(self._ends, host)
         network = self._networks[number]
-        inside = host - (self._ends[number - 1] if number else 0)
-        found = network.network_address + inside
+        found = network.network_address + (host - (self._ends[number - 1] if number else 0))
         if any(found in excluded for excluded in self._scope.exclusions):
             return None
-        return Service(str(found), self._scope.ports[port])
+        return Service(str(found), port)
+
+
+def _falls_to(shard: Shard, address: str) -> bool:
+    return int(ipaddress.ip_address(address)) % shard.of == shard.number
 
 
 def excluded(scope: Scope) -> int:

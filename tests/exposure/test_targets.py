@@ -2,7 +2,7 @@
 
 import ipaddress
 import tracemalloc
-from itertools import islice
+from itertools import islice, pairwise
 
 import pytest
 from hypothesis import given
@@ -53,6 +53,24 @@ def test_shards_are_disjoint_and_whole(shards, seed):
     assert len(found) == len(set(found)) == (15 + 4 + 1) * 2
     assert Service("192.0.2.3", 104) not in found
     assert Service("192.0.2.1", 104, "a.example") in found
+
+
+@given(st.integers(2, 5), st.integers(0, 99))
+def test_all_ports_of_a_host_are_in_one_shard_and_not_in_a_row(shards, seed):
+    permitted = scope("192.0.2.0/27", ports=(1, 2, 3))
+    given = [Service(f"192.0.2.{host}", port) for host in range(32) for port in (1, 2, 3)]
+    for more in ({}, {"given": given}):
+        walks = [
+            [
+                service.address
+                for _, service in Targets(permitted, seed=seed, shard=Shard(number, shards), **more).walk()
+            ]
+            for number in range(shards)
+        ]
+        assert sum(map(len, walks)) == 96
+        assert all(not set(one) & set(other) for one in walks for other in walks if one is not other)
+    whole = [service.address for _, service in Targets(permitted, seed=seed).walk()]
+    assert not any(one == other for one, other in pairwise(whole))
 
 
 def test_a_walk_can_be_gone_on_with():

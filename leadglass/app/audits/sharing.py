@@ -21,6 +21,7 @@ from leadglass.exposure.audit import Audit, Result
 from leadglass.exposure.facts import from_plain, to_plain
 from leadglass.exposure.inputs import read_targets
 from leadglass.exposure.rules.judge import judge
+from leadglass.exposure.scope import Pace
 from leadglass.exposure.targets import Shard
 
 LOCAL = "local"
@@ -64,7 +65,8 @@ def look_at_shard(task: Task) -> dict[str, Any]:
     file = read_scope(task.scope, "The scope")
     check_permission(file.scope, task.scope, task.signature, Trust(Path(task.keys)), time.time())
     given = read_targets(task.given, file.scope).services if task.given is not None else None
-    plan = Plan(file, digest_of(task.scope), task.seed, Shard(task.number, task.of), given, fresh=True)
+    own = file._replace(scope=replace(file.scope, pace=_part(file.scope.pace, task.of)))
+    plan = Plan(own, digest_of(task.scope), task.seed, Shard(task.number, task.of), given, fresh=True)
     with tempfile.TemporaryDirectory(prefix="leadglass-shard-") as folder:
         audit = run_audit(plan, Path(folder), _Unwatched())
     return {
@@ -76,6 +78,11 @@ def look_at_shard(task: Task) -> dict[str, Any]:
         "id": audit.id,
         "started": audit.started,
     }
+
+
+def _part(pace: Pace, of: int) -> Pace:
+    """What one of so many workers may do, so that together they keep the pace. A host is in one shard only."""
+    return replace(pace, total=pace.total / of, concurrent=max(1, pace.concurrent // of))
 
 
 def run_shared(tasks: Sequence[Task], cluster: Cluster, folder: Path) -> Audit:

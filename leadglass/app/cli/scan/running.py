@@ -54,7 +54,7 @@ def run(
         str,
         typer.Option(help="local, or tls://HOST:PORT of a Dask scheduler: shared by its workers.", show_default=False),
     ] = "",
-    workers: Annotated[int, typer.Option(help="Of a local cluster.", min=1, max=256)] = 2,
+    workers: Annotated[int, typer.Option(help="How many workers share it.", min=1, max=256)] = 2,
     dask_ca: Annotated[Path | None, typer.Option(exists=True, help="CA of the scheduler, PEM.")] = None,
     dask_cert: Annotated[Path | None, typer.Option(exists=True, help="Certificate to be let in with, PEM.")] = None,
     dask_key: Annotated[Path | None, typer.Option(exists=True, help="Its key, PEM.")] = None,
@@ -85,7 +85,7 @@ def run(
 
 
 def _tasks(file: Path, given: Path | None, keys: Path | None, seed: int | None, workers: int) -> list[Task]:
-    """A task for each shard; two for each worker, so that a slow one does not hold up the end."""
+    """A task for each worker."""
     beside = signature_of(file)
     first = Task(
         file.read_bytes(),
@@ -96,7 +96,7 @@ def _tasks(file: Path, given: Path | None, keys: Path | None, seed: int | None, 
         0,
         1,
     )
-    return tasks_of(first, 2 * workers)
+    return tasks_of(first, workers)
 
 
 def _end(audit: Audit, folder: Path, *, json: bool) -> NoReturn:
