@@ -68,21 +68,36 @@ class Row:
         return medians, f"{_number(self.reached)}{ending}{verdict}", f"{sign}{_number(self.bar)}{ending}"
 
 
-def write(rows: Sequence[Row], appendix: str = "", *, readme: bool = False) -> str:
-    """Write bench/out/bench.{json,md,svg}, with `readme` also the README's section; the text."""
+def write(rows: Sequence[Row], appendix: str = "") -> str:
+    """Write bench/out/bench.{json,md,svg}; the text."""
     OUT.mkdir(exist_ok=True)
-    when = dt.datetime.now(dt.UTC).date().isoformat()
-    machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    when, machine = _when_and_where()
     plain = [{"case": row.case, "unit": row.unit, "runs": row.figures, "bar": row.bar, "met": row.met} for row in rows]
     (OUT / "bench.json").write_text(json.dumps({"date": when, "machine": machine, "rows": plain}, indent=2))
-    text = f"Medians of `make bench`, {when}, {machine}; all systems in one run, taking turns.\n\n{table(rows)}"
-    if appendix:
-        text += f"\n{appendix}"
+    text = _text(rows, appendix)
     (OUT / "bench.md").write_text(text)
     picture(rows)
-    if readme:
-        _into_readme(text)
     return text
+
+
+def into_readme(block: str, rows: Sequence[Row], appendix: str = "") -> None:
+    """Put rows into the README between `<!-- bench BLOCK -->` and `<!-- /bench BLOCK -->`."""
+    text = _text(rows, appendix)
+    old = README.read_text("utf-8")
+    pattern = rf"(?s)(<!-- bench {block} -->\n).*(<!-- /bench {block} -->)"
+    README.write_text(re.sub(pattern, lambda found: f"{found[1]}{text}{found[2]}", old), "utf-8")
+
+
+def _when_and_where() -> tuple[str, str]:
+    when = dt.datetime.now(dt.UTC).date().isoformat()
+    where = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    return when, where
+
+
+def _text(rows: Sequence[Row], appendix: str) -> str:
+    when, machine = _when_and_where()
+    text = f"Medians of `make bench`, {when}, {machine}; all systems in one run, taking turns.\n\n{table(rows)}"
+    return f"{text}\n{appendix}" if appendix else text
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -124,9 +139,3 @@ def _number(value: float) -> str:
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
-
-
-def _into_readme(text: str) -> None:
-    old = README.read_text("utf-8")
-    new = re.sub(r"(?s)(<!-- bench -->\n).*(<!-- /bench -->)", lambda found: f"{found[1]}{text}{found[2]}", old)
-    README.write_text(new, "utf-8")

@@ -1,6 +1,6 @@
-"""The processes of `bench.scan`, each alone in its own: servers, our probes, pynetdicom's, memory, a count.
+"""The processes of `bench.scan`, each alone in its own: servers, our probes, pynetdicom's, a count.
 
-    python -m bench.scan_process serve COUNT | probe COUNT | sweep COUNT | pynetdicom COUNT | memory | count | hold
+    python -m bench.scan_process serve COUNT | probe COUNT | sweep COUNT | pynetdicom COUNT | count | hold
 
 Results are one JSON line.
 """
@@ -11,14 +11,12 @@ import asyncio
 import datetime as dt
 import ipaddress
 import json
-import resource
 import secrets
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 from pathlib import Path
 
 import uvloop
@@ -48,7 +46,6 @@ HOLDER = "127.77.9.1"  # the archive of 100,000 studies
 STUDIES = 100_000
 WIDTH = 256
 _THREADS = 32
-_SWEPT = 20_000  # targets of the large scope that are knocked at while its memory is looked at
 
 
 def address(number: int) -> str:
@@ -122,20 +119,6 @@ async def sweep(_: int) -> None:
         _tell(rate=65536 / (time.perf_counter() - start), right=outcome.progress.services == 0 and outcome.complete)
 
 
-async def memory(_: int) -> None:
-    """The most memory while a scope of 16 million addresses is knocked at."""
-    asked = scope("127.0.0.0/8")
-    dialer = ScopedDialer(asked, now=time.time)
-    targets = Targets(asked, seed=1)
-    for _, service in islice(targets.walk(), _SWEPT):
-        try:
-            await dialer.knock(service)
-        except Exception:  # closed, as nearly all are
-            continue
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    _tell(rate=peak / 1e6, right=len(targets) == 2**24)
-
-
 async def count_all(_: int) -> None:
     """Count the archive of 100,000 studies, a thousand answers at a time."""
     site = Site(
@@ -177,7 +160,7 @@ def _tell(**found: object) -> None:
 
 
 _TASKS: dict[str, Callable[[int], object]] = {
-    "serve": serve, "hold": hold, "probe": probe, "sweep": sweep, "memory": memory, "count": count_all,
+    "serve": serve, "hold": hold, "probe": probe, "sweep": sweep, "count": count_all,
 }  # fmt: skip
 
 
