@@ -192,7 +192,7 @@ def test_one_message_for_each_owner_in_their_language_with_the_numbers():
 
 def test_a_mail_can_be_opened_and_goes_only_to_an_address():
     for message in messages(AUDIT, OWNERS):
-        mail = email.message_from_bytes(as_mail(message, "auditor@example.org"))
+        mail = email.message_from_bytes(bytes(as_mail(message, "auditor@example.org")))
         assert mail["Subject"]
         assert mail["To"] is None or re.fullmatch(r"[\w.@-]+", mail["To"])
 

@@ -47,8 +47,8 @@ def messages(audit: Audit, owners: Owners, language: str = "") -> list[Message]:
     ]
 
 
-def as_mail(message: Message, sender: str) -> bytes:
-    """The message as RFC 5322 has it, ready to be sent or opened (.eml)."""
+def as_mail(message: Message, sender: str) -> EmailMessage:
+    """The message as RFC 5322 has it, ready to be sent, or as bytes to be opened (.eml)."""
     mail = EmailMessage(policy=SMTP)
     mail["Subject"] = message.subject
     if sender:
@@ -57,7 +57,7 @@ def as_mail(message: Message, sender: str) -> bytes:
     if address:
         mail["To"] = MailAddress(username=address.group(1), domain=address.group(2))
     mail.set_content(message.text)
-    return bytes(mail)
+    return mail
 
 
 def _message(audit: Audit, owner: Owner, results: Sequence[Result], language: str, number: int) -> Message:

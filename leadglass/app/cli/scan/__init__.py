@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from leadglass.app.cli.scan import lab, own, permission, results, running, telling
+from leadglass.app.cli.scan import lab, own, permission, results, running, sending, telling
 
 EXIT_CODES = "Exit codes of run: 0 nothing open, 1 findings, 2 could not test all, 3 wrong words or no permission."
 
@@ -20,6 +20,7 @@ def register(app: typer.Typer) -> None:
     running.register(scan)
     results.register(scan)
     telling.register(scan)
+    sending.register(scan)
     own.register(scan)
     lab.register(scan)
     app.add_typer(scan, name="scan")

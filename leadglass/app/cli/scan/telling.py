@@ -61,7 +61,7 @@ def report(
     """Write an audit as a page with pictures, or for other programs."""
     ledger = ledger_of(folder)
     found = one_audit(ledger, audit)
-    listed = _owners(owners)
+    listed = read_owner_file(owners)
     into = folder / "reports" / found.id
     into.mkdir(parents=True, exist_ok=True, mode=0o700)
     for name in form or ["html"]:
@@ -116,17 +116,18 @@ def _draft(ledger: Ledger, audit: str, owners: Path | None, language: str, sende
     into = folder / "notices" / found.id
     into.mkdir(parents=True, exist_ok=True, mode=0o700)
     known = {notice.owner: notice for notice in ledger.notices()}
-    for message in messages(found, _owners(owners), language):
+    for message in messages(found, read_owner_file(owners), language):
         _write(into / f"{message.name}.txt", message.text)
-        (into / f"{message.name}.eml").write_bytes(as_mail(message, sender))
-        name = _owner_name(message)
+        (into / f"{message.name}.eml").write_bytes(bytes(as_mail(message, sender)))
+        name = owner_name(message)
         before = known.get(name)
         state, changed = (before.state, before.changed) if before else (DRAFTED, time.time())
         ledger.note(Notice(name, found.id, state, changed, message.services))
     say(f"Messages are in {into}; read them, send them, and say so with --set OWNER=sent.")
 
 
-def _owner_name(message: Message) -> str:
+def owner_name(message: Message) -> str:
+    """By which an owner is known in the ledger."""
     return message.owner.organisation or message.owner.contact or message.services[0]
 
 
@@ -141,7 +142,8 @@ def _set(ledger: Ledger, text: str) -> None:
         raise LeadglassError(ErrorCode.USAGE, f"{str(error).capitalize()}.") from error
 
 
-def _owners(path: Path | None) -> Owners:
+def read_owner_file(path: Path | None) -> Owners:
+    """The owners of an address file, none without one. USAGE if it cannot be read."""
     if path is None:
         return Owners()
     try:
