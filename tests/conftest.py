@@ -66,6 +66,7 @@ PEERS = {
         Peer("orthanc", "orthanc", ("Orthanc",)),
         OrthancPlugin("orthanc-dicomweb", "libOrthancDicomWeb.so"),
         Peer("gdcm", "libgdcm-tools", ("gdcmscu", "gdcmconv")),
+        Peer("chromium", "chromium", ("chromium",)),
         NpmPeer("oidc-provider", "npm", ("node",)),
         NpmPeer("dicomweb-client", "npm", ("node",)),
     )
@@ -137,3 +138,9 @@ def orthanc_dicomweb() -> Peer:
 def gdcm() -> Peer:
     """GDCM; a test that uses it is marked `interop("gdcm")`."""
     return PEERS["gdcm"]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Peer:
+    """Chromium, which shows pages; a test that uses it is marked `interop("chromium")`."""
+    return PEERS["chromium"]

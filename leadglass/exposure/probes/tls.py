@@ -1,6 +1,6 @@
 """TLS of a service: versions and suites that BCP 195 forbids, the certificate, whether a client needs one (D17 to D20).
 
-At most six connections, one after the other: one whole handshake, and hellos of versions and suites.
+At most seven connections, one after the other: one whole handshake, and hellos of versions and suites.
 """
 
 from __future__ import annotations
@@ -66,14 +66,15 @@ async def _whole(site: Site) -> tuple[TlsSession, bool]:
         return session, False
     stream = await site.connect(site.deadline(_PAUSE), _BOUND)
     try:
-        # In TLS 1.3 the refusal comes after the handshake (RFC 8446 4.4.2.4).
+        # In TLS 1.3 the refusal comes after the handshake (RFC 8446 4.4.2.4), as an alert or as an end: who would take
+        # us waits for a request.
         secured = await wrap(stream, any_server(), site.service.name)
-        await secured.read()
-    except Unreachable as ended:
-        return session, ended.reason is Reason.TLS
+        ended = not await secured.read()
+    except Unreachable as broken:
+        return session, broken.reason in (Reason.TLS, Reason.RESET)
     finally:
         stream.close()
-    return session, False
+    return session, ended
 
 
 def _spoken(site: Site) -> bool:
@@ -85,7 +86,7 @@ def _client_certificate(site: Site, *, asks: bool) -> Fact:
     if _spoken(site):
         return Fact("D20", Answer.YES)
     if asks:
-        return Fact("D20", Answer.NO, "A client without certificate is refused.")
+        return Fact("D20", Answer.NO, "A client without certificate is not kept.")
     return Fact("D20", Answer.UNKNOWN, "Nothing was said within TLS.")
 
 
@@ -107,7 +108,7 @@ def _certificate(site: Site, session: TlsSession) -> list[Fact]:
 async def _weak(site: Site, session: TlsSession) -> Fact:
     accepted = [session.version]
     suites: list[str] = []
-    for version in (TLS_1_0, TLS_1_1):
+    for version in (TLS_1_0, TLS_1_1, TLS_1_2):
         if await _hello(site, version, ALL_SUITES) is not None:
             accepted.append(_VERSIONS[version])
     for group in (WEAK_SUITES, STATIC_RSA_SUITES):

@@ -14,13 +14,12 @@ import typer
 
 from leadglass.app.audits.running import DEFAULT_FOLDER, ledger_of
 from leadglass.app.cli.output import say, shown
-from leadglass.app.cli.scan.results import one_audit
 from leadglass.app.cli.scan.running import FolderOption
-from leadglass.app.cli.scan.telling import OwnersOption, owner_name, read_owner_file
+from leadglass.app.cli.scan.telling import OwnersOption, messages_of, owner_name
 from leadglass.app.cli.secret_input import secret
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.exposure.ledger import Ledger, Notice
-from leadglass.exposure.notify.message import Message, as_mail, messages
+from leadglass.exposure.notify.message import Message, as_mail
 from leadglass.exposure.notify.states import DRAFTED, SENT, moved
 
 _SECONDS = 30
@@ -49,8 +48,7 @@ def send(
 ) -> None:
     """Send each drafted message to its owner's address, and keep that it was sent."""
     ledger = ledger_of(folder)
-    found = one_audit(ledger, audit)
-    waiting = _waiting(ledger, messages(found, read_owner_file(owners)), frozenset(owner or ()))
+    waiting = _waiting(ledger, messages_of(ledger, audit, owners), frozenset(owner or ()))
     if not waiting:
         say("No drafted message has an address to go to.")
         return

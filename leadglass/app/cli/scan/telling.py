@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import time
+from html import escape
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,7 @@ from leadglass.app.cli.output import as_json, say, table
 from leadglass.app.cli.scan.results import one_audit
 from leadglass.app.cli.scan.running import FolderOption
 from leadglass.core.errors import ErrorCode, LeadglassError
+from leadglass.exposure.audit import Audit
 from leadglass.exposure.changes import changes
 from leadglass.exposure.ledger import Ledger, Notice
 from leadglass.exposure.notify.languages import LANGUAGES
@@ -85,6 +87,7 @@ def notify(
     owners: OwnersOption = None,
     language: Annotated[str, typer.Option(help="en, de, it or es; that of the owner's country if not given.")] = "",
     sender: Annotated[str, typer.Option("--from", help="The From of the mails.")] = "",
+    pdf: Annotated[bool, typer.Option("--pdf", help="As PDF, too, for letters.")] = False,
     set_state: Annotated[
         str, typer.Option("--set", help="OWNER=sent, answered or silent: what became of a message.", show_default=False)
     ] = "",
@@ -96,7 +99,9 @@ def notify(
     if set_state:
         _set(ledger, set_state)
     else:
-        _draft(ledger, audit, owners, language, sender, folder)
+        into = _draft(ledger, one_audit(ledger, audit), messages_of(ledger, audit, owners, language), sender, folder)
+        for path in sorted(into.glob("*.txt")) if pdf else ():
+            _letter(path)
     notices = ledger.notices()
     late = {notice.owner for notice in due(notices, time.time())}
     if json:
@@ -109,21 +114,38 @@ def notify(
     table("Owners", ("owner", "state", "", "services"), rows)
 
 
-def _draft(ledger: Ledger, audit: str, owners: Path | None, language: str, sender: str, folder: Path) -> None:
+def messages_of(ledger: Ledger, audit: str, owners: Path | None, language: str = "") -> list[Message]:
+    """What the owners of an audit are told. USAGE for a language that there is not."""
     if language and language not in LANGUAGES:
         raise LeadglassError(ErrorCode.USAGE, f"There is no language {language}: {', '.join(LANGUAGES)}.")
-    found = one_audit(ledger, audit)
+    return messages(one_audit(ledger, audit), read_owner_file(owners), language)
+
+
+def _draft(ledger: Ledger, found: Audit, made: list[Message], sender: str, folder: Path) -> Path:
     into = folder / "notices" / found.id
     into.mkdir(parents=True, exist_ok=True, mode=0o700)
     known = {notice.owner: notice for notice in ledger.notices()}
-    for message in messages(found, read_owner_file(owners), language):
+    for message in made:
         _write(into / f"{message.name}.txt", message.text)
-        (into / f"{message.name}.eml").write_bytes(bytes(as_mail(message, sender)))
+        mail = into / f"{message.name}.eml"
+        mail.touch(mode=0o600)
+        mail.write_bytes(bytes(as_mail(message, sender)))
         name = owner_name(message)
         before = known.get(name)
         state, changed = (before.state, before.changed) if before else (DRAFTED, time.time())
         ledger.note(Notice(name, found.id, state, changed, message.services))
     say(f"Messages are in {into}; read them, send them, and say so with --set OWNER=sent.")
+    return into
+
+
+def _letter(text: Path) -> None:
+    """A message as PDF beside its text."""
+    page = text.with_suffix(".html")
+    style = "body{font:12pt/1.5 serif;white-space:pre-wrap;overflow-wrap:anywhere;margin:2cm}"
+    head = f'<!DOCTYPE html><html><head><meta charset="utf-8"><style>{style}</style></head>'
+    _write(page, f"{head}<body>{escape(text.read_text('utf-8'))}</body></html>")
+    _print(page, text.with_suffix(".pdf"))
+    page.unlink()
 
 
 def owner_name(message: Message) -> str:
