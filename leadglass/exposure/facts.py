@@ -18,6 +18,8 @@ from leadglass.exposure.service import Service
 MAX_TEXT = 200  # characters of one technical word
 MAX_LIST = 256  # entries of one list: more than the 128 contexts of an association
 
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
 Value: TypeAlias = "str | int | bool | tuple[str, ...] | tuple[int, ...]"
 
 
@@ -40,11 +42,14 @@ class Fact:
     check: str
     answer: Answer
     why: str = ""
-    values: Mapping[str, Value] = field(default_factory=dict)
+    values: Mapping[str, Value] = field(default_factory=lambda: _NOTHING)
 
     def __post_init__(self) -> None:
         if self.check not in CHECKS:
             raise ValueError("a fact answers a check of the registry")
+        if not self.values:
+            object.__setattr__(self, "values", _NOTHING)
+            return
         for value in self.values.values():
             _bounded(value)
         object.__setattr__(self, "values", MappingProxyType(dict(self.values)))
@@ -142,8 +147,18 @@ def from_plain(plain: Mapping[str, Any]) -> Observation:
 
 
 def _bounded(value: Any) -> None:
-    items = value if isinstance(value, tuple) else (value,)
-    if len(items) > MAX_LIST or not all(isinstance(item, str | int) for item in items):
+    if isinstance(value, tuple):
+        if len(value) > MAX_LIST:
+            raise ValueError("a list in a fact has at most 256 entries")
+        for item in value:
+            _bounded_item(item)
+    else:
+        _bounded_item(value)
+
+
+def _bounded_item(item: Any) -> None:
+    if isinstance(item, str):
+        if len(item) > MAX_TEXT:
+            raise ValueError("a text in a fact has at most 200 characters")
+    elif not isinstance(item, int):
         raise ValueError("a value is a text, a number, yes or no, or a short list of them")
-    if any(isinstance(item, str) and len(item) > MAX_TEXT for item in items):
-        raise ValueError("a text in a fact has at most 200 characters")

@@ -6,7 +6,7 @@ import ipaddress
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from leadglass.exposure.service import Service
+from leadglass.exposure.service import Service, parsed
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -65,7 +65,7 @@ class Scope:
         """Whether this service may be contacted: its address, its port, and its name if it is asked for by one."""
         if service.port not in self.ports or (service.name and not self.permits_name(service.name)):
             return False
-        return self.allows(ipaddress.ip_address(service.address))
+        return self.allows(parsed(service.address))
 
     def permits_name(self, name: str) -> bool:
         """Whether this host name is listed and not excluded. Names are in lower case."""

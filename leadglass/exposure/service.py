@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from functools import lru_cache
 
 MAX_HOST_NAME = 253  # characters (RFC 1035 2.3.4)
+
+
+@lru_cache(maxsize=8192)  # each address is looked at several times while it is asked
+def parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """An address from its text. Raises ValueError if it is none."""
+    return ipaddress.ip_address(address)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -21,7 +28,7 @@ class Service:
     name: str = ""
 
     def __post_init__(self) -> None:
-        if str(ipaddress.ip_address(self.address)) != self.address:
+        if str(parsed(self.address)) != self.address:
             raise ValueError("an address is written in its canonical form")
         if not 0 < self.port < 65536 or len(self.name) > MAX_HOST_NAME:
             raise ValueError("a port is from 1 to 65535, a name at most 253 characters")
@@ -35,4 +42,4 @@ class Service:
     @property
     def public(self) -> bool:
         """Whether the address is one of the internet's own (RFC 6890)."""
-        return ipaddress.ip_address(self.address).is_global
+        return parsed(self.address).is_global
