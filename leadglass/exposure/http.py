@@ -19,20 +19,31 @@ from leadglass.exposure.streams import Reason, Stream, Unreachable
 
 MAX_BODY = 1024 * 1024  # bytes of a body that are kept; the rest of the answer is not read
 _MAX_HEAD = 32 * 1024  # bytes of a status line and headers
+_HTTP_1 = b"HTTP/1."
 _USER_AGENT = "Leadglass-audit"
 _BROKEN_OFF = (Reason.RESET, Reason.TLS)  # TLS: without a word of farewell
 _DEFAULT_PORT = {False: 80, True: 443}  # by whether it is TLS
 
 
+class NotReadable(Unreachable):
+    """The peer speaks HTTP/1, and not as the standard has it: endless headers, names that are none, two lengths."""
+
+    def __init__(self) -> None:
+        super().__init__(Reason.RESET)
+
+
 class HttpLine:
-    """A connection to an HTTP server. Its `ask` raises Unreachable, RESET for an answer that is not HTTP."""
+    """A connection to an HTTP server.
+
+    Its `ask` raises Unreachable: RESET for an answer that is no HTTP, NotReadable for one that is and cannot be read.
+    """
 
     def __init__(self, stream: Stream, host: str) -> None:
         self._stream = stream
         self._host = host
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD)
         self._answers = 0
-        self._heard = False
+        self._first = b""  # bytes of the last answer
 
     @property
     def usable(self) -> bool:
@@ -45,7 +56,7 @@ class HttpLine:
 
         Servers end connections that were idle; the request may be sent again (RFC 9110 9.2.2).
         """
-        return self._answers > 0 and not self._heard
+        return self._answers > 0 and not self._first
 
     async def ask(self, path: str, method: str, headers: Mapping[str, str]) -> HttpAnswer:
         """Send one request, read one answer."""
@@ -56,13 +67,13 @@ class HttpLine:
             "Accept-Encoding": "identity",  # a body that has to be unpacked has no bound
             **headers,
         }
-        self._heard = False
+        self._first = b""
         try:
             await self._send(h11.Request(method=method, target=path, headers=list(sent.items())))
             await self._send(h11.EndOfMessage())
             answer = await self._answer()
         except h11.ProtocolError:
-            raise Unreachable(Reason.RESET) from None
+            raise NotReadable if self._first == _HTTP_1 else Unreachable(Reason.RESET) from None
         self._answers += 1
         return answer
 
@@ -92,7 +103,7 @@ class HttpLine:
 
     async def _receive(self) -> None:
         data = await self._stream.read()
-        self._heard |= bool(data)
+        self._first += data[: len(_HTTP_1) - len(self._first)]
         self._http.receive_data(data)
 
     def _next(self) -> None:
@@ -116,6 +127,8 @@ class Http:
         self.tls = tls
         self._site = site
         self._deadline = site.deadline()
+        pace = site.scope.pace
+        self._grace = max(pace.probe_timeout, connections / pace.per_host)  # seconds for turns, in all
         self._left = connections
         self._line: HttpLine | None = None
         self._held = AsyncExitStack()
@@ -148,7 +161,9 @@ class Http:
         began = clock()
         held = line(self._site, self._deadline, tls=self.tls, bound=MAX_ANSWER)
         stream = await self._held.enter_async_context(held)
-        self._deadline += clock() - began  # a turn of this host is no time of the peer's
+        waited = min(clock() - began, self._grace)  # for the most part for a turn of this host
+        self._grace -= waited
+        self._deadline += waited
         self._line = HttpLine(stream, host_of(self._site, tls=self.tls))
         return self._line
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from dataclasses import replace
 
 import pytest
 import web_fakes
@@ -112,6 +113,36 @@ async def test_an_answer_that_drips_ends_at_the_deadline():
             await asyncio.sleep(0.01)
 
     assert await ends(drip, probe_timeout=1.0) is Reason.TIMEOUT
+
+
+class SlowDialer:
+    """Each connection takes a fifth of a second, and is closed after one answer."""
+
+    async def connect(self, service, *, deadline, bound):
+        if asyncio.get_running_loop().time() >= deadline:
+            raise Unreachable(Reason.TIMEOUT)
+        await asyncio.sleep(0.2)
+        return Script([Reply(closes=True).encoded()])
+
+
+async def test_a_server_that_is_slow_to_connect_cannot_draw_a_probe_out_without_end():
+    """Turns of a host are not its own time, but they do not add up for ever."""
+    site = replace(web_fakes.site_at(1, probe_timeout=0.5), dialer=SlowDialer())
+    async with http(site, tls=False, connections=1000) as asking:
+        with pytest.raises(Unreachable) as ended:
+            for _ in range(1000):
+                await asking.ask("/")
+    assert ended.value.reason is Reason.TIMEOUT
+
+
+async def test_waiting_for_turns_is_no_time_of_the_server():
+    """Three turns of a second each, and a probe may take two and a half."""
+    fake = WebFake({"/": Reply(closes=True)})
+    async with (
+        listening(fake.serve, probe_timeout=2.5, per_host=1.0) as site,
+        http(site, tls=False, connections=4) as asking,
+    ):
+        assert [(await asking.ask("/")).status for _ in range(4)] == [200] * 4
 
 
 async def test_interim_answers_without_end_cost_no_more_than_the_bound():

@@ -192,6 +192,20 @@ async def test_a_plain_server_that_answers_400_is_a_plain_one():
     assert (fact(facts, "W00").values["tls"], fact(facts, "W00").values["status"]) == (False, 400)
 
 
+@pytest.mark.parametrize("context_or_none", [None, "context"], ids=["plain", "tls"])
+async def test_http_that_cannot_be_read_is_not_called_the_absence_of_a_web_server(context_or_none, request):
+    async def sloppy(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nServer : x\r\nContent-Length: 0\r\n\r\n")
+
+    context = request.getfixturevalue("context") if context_or_none else None
+    async with listening(sloppy, context=context) as site:
+        facts = await found_by(site, *ALL)
+    untested = {check for check, answer in answers(facts).items() if answer == "could-not-test"}
+    assert untested == {f"W{number:02}" for number in range(12)} - {"W00", "W07"}
+    assert (fact(facts, "W00").yes, fact(facts, "W00").values["tls"]) == (True, context is not None)
+
+
 # --- Orthanc and dcm4chee-arc (W03, W04, W05, M01) --------------------------------------------------------------------
 
 
@@ -346,8 +360,17 @@ async def test_behind_one_door_it_stops_knocking():
     facts = await looked(fake)
     assert set(answers(facts).values()) == {"yes", "no"}
     assert {check for check, answer in answers(facts).items() if answer == "yes"} == {"W00", "W07"}
-    assert len(fake.asked) <= 12
+    assert len(fake.asked) <= 14
     assert all("authorization" not in asked.headers for asked in fake.asked)
+
+
+async def test_a_server_without_a_first_page_is_looked_at_all_the_same():
+    """403 is what nginx and Apache say to `/` where there is no index."""
+    viewer = page_reply("<title>OHIF Viewer</title>")
+    found = json_reply("[]", DICOM_JSON)
+    facts = await looked(WebFake({"/": Reply(403), "/viewer": viewer, "/pacs/dicom-web/studies": found}))
+    assert fact(facts, "W08").values["viewers"] == ("ohif",)
+    assert fact(facts, "W01").values["roots"] == ("/pacs/dicom-web",)
 
 
 async def test_a_server_in_trouble_is_not_called_closed():

@@ -15,6 +15,7 @@ from leadglass.exposure.web_asking import NOT_ABLE, REFUSED, ask_all
 
 _CHECKS = ("W08", "W09", "W10", "W11")
 _CONNECTIONS = 24  # for servers that close after each answer
+_ONE_DOOR = 3  # pages that are refused before no more are asked for
 _MAX_DEPTH = 3  # folders that are looked into, one in the other
 
 
@@ -26,16 +27,22 @@ async def _ask(site: Site, asking: Http) -> AsyncIterator[Fact]:
     first = await page(site, asking, "/")
     yield await _listed(asking, first)
     yield await _security_txt(asking)
-    shown = [first, *[await page(site, asking, path) for path in _viewers_to_ask(first)]]
+    shown = [first]
+    await _show(site, asking, viewers.PATHS[1:], shown)
     yield _named("W08", "viewers", [name for answer in shown for name in viewers.viewers(answer)], shown)
-    if not first.refused:
-        shown += [await page(site, asking, path) for path in consoles.PATHS]
+    await _show(site, asking, consoles.PATHS, shown)
     yield _named("W10", "consoles", [name for answer in shown for name in consoles.consoles(answer)], shown)
 
 
-def _viewers_to_ask(first: HttpAnswer) -> tuple[str, ...]:
-    """None where the first page is refused: everything is behind one door, and knocking again is not gentle."""
-    return () if first.refused else viewers.PATHS[1:]
+async def _show(site: Site, asking: Http, paths: tuple[str, ...], shown: list[HttpAnswer]) -> None:
+    """Ask for these pages too, unless everything is behind one door: knocking again and again is not gentle.
+
+    One refusal is no door: many servers refuse the first page only, for want of an index.
+    """
+    for path in paths:
+        if len(shown) >= _ONE_DOOR and all(answer.refused for answer in shown[:_ONE_DOOR]):
+            return
+        shown.append(await page(site, asking, path))
 
 
 def _named(check: str, key: str, found: list[str], shown: list[HttpAnswer]) -> Fact:

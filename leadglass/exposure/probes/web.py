@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 
 from leadglass.exposure.facts import Answer, Fact, technical
-from leadglass.exposure.http import Http, http
+from leadglass.exposure.http import Http, NotReadable, http
 from leadglass.exposure.http_answer import HttpAnswer
 from leadglass.exposure.probes import association
 from leadglass.exposure.redirects import behind
@@ -52,6 +52,8 @@ async def _first_page(site: Site, *, tls: bool) -> list[Fact] | Reason:
         async with http(site, tls=tls, connections=1) as asking:
             first = await asking.ask("/", headers=STRANGE_ORIGIN)
             return _told(first, await _behind(site, asking, first), tls=tls)
+    except NotReadable:
+        return _spoken({"server": "", "status": 0, "tls": tls, "title": ""}, Answer.UNKNOWN, "It cannot be read.")
     except Unreachable as ended:
         if ended.reason in _ENDS:
             raise
@@ -75,9 +77,14 @@ def _told(first: HttpAnswer, shown: HttpAnswer, *, tls: bool) -> list[Fact]:
         "tls": tls,
         "title": _title(shown),
     }
-    # A refusal in plain text asks for a password in plain text: that is W07 as well.
-    facts = [Fact("W00", Answer.YES, "", values), Fact("W07", Answer.NO if tls else Answer.YES), cors(shown)]
-    return [*facts, *(Fact(check, Answer.NO, "HTTP is spoken here.") for check in association.CHECKS)]
+    return [*_spoken(values), cors(shown)]
+
+
+def _spoken(values: dict[str, str | int], origins: Answer = Answer.NO, why: str = "") -> list[Fact]:
+    """That HTTP is spoken, whatever it says. A refusal in plain text asks for a password in it: that is W07 as well."""
+    facts = [Fact(check, Answer.NO, "HTTP is spoken here.") for check in association.CHECKS]
+    plain = Answer.NO if values["tls"] else Answer.YES
+    return [Fact("W00", Answer.YES, why, values), Fact("W07", plain), Fact("W06", origins, why), *facts]
 
 
 def server_of(answer: HttpAnswer) -> str:
