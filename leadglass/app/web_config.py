@@ -7,6 +7,7 @@ over a Unix socket or with a client certificate, because a tunnel makes the whol
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from leadglass.core.limits import MIB
 from leadglass.services.quotas import QuotaLimits
 
 MIN_MIB_PER_MINUTE = 64  # less would make each piece of an answer wait until it counts as stuck
+# As a browser writes it: lower case, no path; over plain HTTP only pages of this machine.
+_ORIGIN = re.compile(r"https://[a-z0-9.-]{1,253}(:\d{1,5})?|http://(localhost|127\.0\.0\.1)(:\d{1,5})?")
 _KEYS = {"host", "port", "tls", "certificate", "key", "names", "unix", "client_ca", "trusted_proxy", "origins"}
 
 
@@ -85,6 +88,12 @@ def _port(tables: Tables, raw: Mapping[str, Any]) -> int:
 
 
 def _check(tables: Tables, item: WebListener) -> None:
+    for origin in item.origins:
+        if not _ORIGIN.fullmatch(origin):
+            what = (
+                f'has "{origin}": an origin is written as https://viewer.example.org, and there is none for everybody'
+            )
+            raise tables.wrong("web.origins", what)
     if item.unix:
         if item.host or item.port or item.tls or not Path(item.unix).is_absolute():
             raise tables.wrong("web.unix", "must be an absolute path and stand without host, port and tls")

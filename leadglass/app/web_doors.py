@@ -123,7 +123,7 @@ class WebDoors:
         door.shown = shown
 
     async def _begin(self, item: WebListener, shown: Shown | None) -> WebServer:
-        rules = ListenerRules(item.tls, frozenset(_names(item)), item.trusted_proxy)
+        rules = ListenerRules(item.tls, frozenset(_names(item)), item.trusted_proxy, frozenset(item.origins))
         return await WebServer.begin(item, self._make(rules), shown)
 
     def _leave(self, door: _Door) -> None:

@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.principal import Principal
+from leadglass.web.cors import named_origin, preflight, readable
 from leadglass.web.doorway import Call, WebDoorway
 from leadglass.web.guard import ListenerRules, address_of, origin_of, refused
 from leadglass.web.outgoing import Outgoing, Visit
@@ -66,6 +67,11 @@ class WebDoor:
                 return problem(421, why)
             if scope["path"] in OPEN:
                 return self._health(scope["path"])
+            origin = named_origin(self._rules, scope["headers"])
+            visit.headers += readable(self._rules, origin)
+            before = preflight(origin, scope["method"], scope["headers"])
+            if before is not None:
+                return before
             request = Request(scope, receive)
             principal = await self._principal(request)
             return await self._routed(request, principal, visit)
@@ -86,13 +92,13 @@ class WebDoor:
 
     async def _routed(self, request: Request, principal: Principal, visit: Visit) -> Response:
         path, method = request.scope["path"], request.method
-        allowed = []
+        allowed: list[Route] = []
         for route, match in self._routes:
             found = match(path)
             if found is None:
                 continue
             if route.method != method:
-                allowed.append(route.method)
+                allowed.append(route)
                 continue
             if not principal.may(route.right):
                 raise LeadglassError(ErrorCode.NOT_AUTHORISED, f"This needs the right '{route.right.value}'.")
@@ -102,14 +108,20 @@ class WebDoor:
             server = request.scope.get("server")
             origin = origin_of(self._rules, request.scope["headers"], server[1] if server else None)
             return await route.handler(Call(request, principal, self._doorway, origin))
+        if allowed and method == "OPTIONS":
+            return Response(None, 204, {"allow": _methods(route for route in allowed if principal.may(route.right))})
         if allowed:
-            methods = ", ".join(sorted({*allowed, "OPTIONS"}))
+            methods = _methods(allowed)
             return problem(405, f"This takes {methods}.", {"allow": methods})
         raise LeadglassError(ErrorCode.NOT_FOUND, _NOT_HERE)
 
     def _health(self, path: str) -> Response:
         well = path == OPEN[0] or self._ready()
         return PlainTextResponse("ok\n" if well else "not ready\n", 200 if well else 503)
+
+
+def _methods(routes: Iterable[Route]) -> str:
+    return ", ".join(sorted({"OPTIONS", *(route.method for route in routes)}))
 
 
 def _compiled(routes: Iterable[Route]) -> list[tuple[Route, Callable[[str], Mapping[str, Any] | None]]]:

@@ -39,6 +39,7 @@ class ListenerRules:
     tls: bool
     names: frozenset[str]
     trusted_proxy: bool = False
+    origins: frozenset[str] = frozenset()  # whose pages may call, as a browser writes an origin
 
 
 def refused(rules: ListenerRules, headers: Iterable[tuple[bytes, bytes]]) -> str | None:

@@ -55,3 +55,25 @@ def test_a_listener_that_means_something(table: dict[str, object]) -> None:
 def test_a_listener_that_is_half_done_or_would_open_a_way_in(table: dict[str, object], key: str) -> None:
     with pytest.raises(LeadglassError, match=key.replace(".", r"\.")):
         read(**table)
+
+
+@pytest.mark.parametrize("origin", ["https://viewer.example.org", "https://10.0.0.2:8443", "http://localhost:3000"])
+def test_an_origin_is_written_as_a_browser_writes_it(origin: str) -> None:
+    assert read(**TLS, origins=[origin]).origins == (origin,)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "*",
+        "null",
+        "",
+        "https://*.example.org",
+        "http://viewer.example.org",
+        "https://viewer.example.org/",
+        "https://Viewer.org",
+    ],
+)
+def test_there_is_no_origin_for_everybody(origin: str) -> None:
+    with pytest.raises(LeadglassError, match=r"web\.origins"):
+        read(**TLS, origins=[origin])
