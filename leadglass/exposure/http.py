@@ -123,10 +123,13 @@ def _made(head: h11.Response | None, body: bytes, *, truncated: bool) -> HttpAns
 class Http:
     """Asks one site, over one connection as long as it lasts, and over at most so many in all."""
 
-    def __init__(self, site: Site, *, tls: bool, connections: int) -> None:
+    def __init__(
+        self, site: Site, *, tls: bool, connections: int, seconds: float | None = None, bound: int = MAX_ANSWER
+    ) -> None:
         self.tls = tls
         self._site = site
-        self._deadline = site.deadline()
+        self._deadline = site.deadline(seconds)
+        self._bound = bound
         pace = site.scope.pace
         self._grace = max(pace.probe_timeout, connections / pace.per_host)  # seconds for turns, in all
         self._left = connections
@@ -159,7 +162,7 @@ class Http:
         self._left -= 1
         clock = asyncio.get_running_loop().time
         began = clock()
-        held = line(self._site, self._deadline, tls=self.tls, bound=MAX_ANSWER)
+        held = line(self._site, self._deadline, tls=self.tls, bound=self._bound)
         stream = await self._held.enter_async_context(held)
         waited = min(clock() - began, self._grace)  # for the most part for a turn of this host
         self._grace -= waited
@@ -169,10 +172,17 @@ class Http:
 
 
 @asynccontextmanager
-async def http(site: Site, *, tls: bool | None = None, connections: int = 4) -> AsyncIterator[Http]:
-    """To ask a site by HTTP. `tls` None: as W00 found."""
+async def http(
+    site: Site,
+    *,
+    tls: bool | None = None,
+    connections: int = 4,
+    seconds: float | None = None,
+    bound: int = MAX_ANSWER,
+) -> AsyncIterator[Http]:
+    """To ask a site by HTTP. `tls` None: as W00 found. `seconds` and `bound` (bytes) as for `Site`."""
     over = bool(site.facts.value("W00", "tls")) if tls is None else tls
-    asking = Http(site, tls=over, connections=connections)
+    asking = Http(site, tls=over, connections=connections, seconds=seconds, bound=bound)
     try:
         yield asking
     finally:

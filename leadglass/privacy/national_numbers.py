@@ -1,7 +1,7 @@
 """National numbers of persons, each with its own check where it has one. A value is looked at and not kept.
 
 A number without check digits (the US one) is taken only in its written form and ranges, so that a running number of a
-hospital is not mistaken for it.
+hospital is not mistaken for it. Digits are those of ASCII: other scripts have digits too, which a check does not know.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-_SSN = re.compile(r"(\d{3})-(\d{2})-(\d{4})")
-_FISCAL = re.compile(r"[A-Z]{6}[\dLMNPQRSTUV]{2}[ABCDEHLMPRST][\dLMNPQRSTUV]{2}[A-Z][\dLMNPQRSTUV]{3}[A-Z]")
-_SPANISH = re.compile(r"([XYZ]?)(\d{7,8})([A-Z])")
+_SSN = re.compile(r"(\d{3})-(\d{2})-(\d{4})", re.ASCII)
+_FISCAL = re.compile(r"[A-Z]{6}[\dLMNPQRSTUV]{2}[ABCDEHLMPRST][\dLMNPQRSTUV]{2}[A-Z][\dLMNPQRSTUV]{3}[A-Z]", re.ASCII)
+_SPANISH = re.compile(r"([XYZ]?)(\d{7,8})([A-Z])", re.ASCII)
+_NHS = re.compile(r"\d{3}[ -]\d{3}[ -]\d{4}", re.ASCII)
 _ODD = dict(
     zip("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ",
         (1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14,
@@ -86,7 +87,7 @@ def is_french_social_security(text: str) -> bool:
 
 def is_uk_health_number(text: str) -> bool:
     """NHS number in its written form 999 999 9999, modulus 11 (NHS Data Dictionary)."""
-    if not re.fullmatch(r"\d{3}[ -]\d{3}[ -]\d{4}", text):
+    if not _NHS.fullmatch(text):
         return False
     digits = [int(char) for char in text if char.isdigit()]
     check = 11 - sum(digit * (10 - place) for place, digit in enumerate(digits[:9])) % 11

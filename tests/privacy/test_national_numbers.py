@@ -51,6 +51,17 @@ def test_any_text_has_an_answer(text):
     assert looks_national(text) in (True, False)
 
 
+OTHER_DIGITS = str.maketrans("0123456789", "\u0660\u0661\u0662\u0663\u0664\u0665\u0666\u0667\u0668\u0669")
+
+
+@pytest.mark.parametrize("name", NATIONAL_NUMBERS)
+def test_digits_of_another_script_are_no_number_and_no_error(name):
+    text = SOUND[name]
+    for place, char in enumerate(text):
+        other = text[:place] + char.translate(OTHER_DIGITS) + text[place + 1 :]
+        assert looks_national(other) == (other == text)
+
+
 def test_kinds_are_told_by_attribute_and_shape():
     assert kinds_of({0x00100010: "Invented^Person", 0x00100030: "19560229", 0x00101000: "12345678Z"}) == {
         "name",

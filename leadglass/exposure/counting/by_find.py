@@ -68,7 +68,7 @@ def _row(identifier: bytes, transfer_syntax: str, secret: bytes, *, patients: bo
         found = read_attributes(identifier, transfer_syntax, "")
     except LeadglassError:
         raise Ended(by_abort=False) from None  # what cannot be read cannot be counted
-    patient = _text(found, _PATIENT_ID)
+    patient = _text(found, _PATIENT_ID).strip(" \0")
     return Row(
         hashed(_text(found, _STUDY), secret),
         date_of(_text(found, _DATE)),

@@ -20,7 +20,10 @@ _KNOWN = frozenset(MODALITIES) | frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One study of an answer. `study` and `patient` are keyed hashes; None is what the peer did not tell."""
+    """One study of an answer. `study` and `patient` are keyed hashes; None is what the peer did not tell.
+
+    `study` is empty if the answer does not name one.
+    """
 
     study: bytes
     date: dt.date | None = None
@@ -44,7 +47,10 @@ Ask: TypeAlias = Callable[[Window, int], Awaitable[Answers]]
 
 
 def hashed(value: str, secret: bytes) -> bytes:
-    """A value that cannot be had back without the run's secret, which is never written."""
+    """A value that cannot be had back without the run's secret, which is never written; nothing of nothing."""
+    value = value.strip(" \0")
+    if not value:
+        return b""
     return hashlib.blake2b(value.encode("utf-8", "surrogatepass"), key=secret, digest_size=_DIGEST).digest()
 
 

@@ -34,7 +34,7 @@ class Tally:
     def add(self, rows: Iterable[Row]) -> None:
         """Count these."""
         for row in rows:
-            if row.study not in self.studies and not self.full:
+            if row.study and row.study not in self.studies and not self.full:
                 self.studies.add(row.study)
                 self._add(row)
 

@@ -42,6 +42,11 @@ class Window:
         return self.begin == 0 and self.end == _DAY
 
     @property
+    def one_day(self) -> bool:
+        """Whether it is of one day."""
+        return self.first is not None and self.first == self.last
+
+    @property
     def dates(self) -> str:
         """As a range (PS3.4 C.2.2.2.5), "" for everything."""
         if self.first == self.last:
@@ -86,8 +91,20 @@ class Window:
         return ()
 
 
+def around(date: dt.date | None, seconds: int | None) -> tuple[Window, ...]:
+    """Windows of all other days, and of the other seconds of this one; of all of it for a study without a time."""
+    if date is None:
+        return ()
+    before = (Window(last=date - _ONE),) if date > dt.date.min else ()
+    after = (Window(first=date + _ONE),) if date < dt.date.max else ()
+    ends = (_DAY // 2, _DAY // 2) if seconds is None else (seconds, seconds + 1)
+    morning = (Window(date, date, 0, ends[0]),) if ends[0] > 0 else ()
+    evening = (Window(date, date, ends[1], _DAY),) if ends[1] < _DAY else ()
+    return before + after + morning + evening
+
+
 def _da(day: dt.date | None) -> str:
-    return f"{day:%Y%m%d}" if day else ""
+    return f"{day.year:04}{day:%m%d}" if day else ""  # %Y has no leading zeros
 
 
 def _tm(seconds: int) -> str:

@@ -23,6 +23,8 @@ _BOUND = 512 * 1024 * 1024  # bytes that its answers may have together
 _QUERY = (ProposedContext(1, uids.STUDY_ROOT_FIND, SYNTAXES), ProposedContext(3, uids.PATIENT_ROOT_FIND, SYNTAXES))
 
 NO_IMAGES = "Not every study says how many images it has."
+NO_PATIENT = "Not every study names its patient."
+OTHER_NUMBERS = "The product's own numbers are others than those counted."
 
 
 async def _run(site: Site) -> Iterable[Fact]:
@@ -50,7 +52,7 @@ async def _by_find(site: Site) -> list[Fact]:
 async def _by_qido(site: Site) -> list[Fact]:
     roots = site.facts.value("W01", "roots")
     root = str(roots[0]) if isinstance(roots, tuple) and roots else ""
-    async with http(site, connections=64) as asking:
+    async with http(site, connections=64, seconds=_PATIENCE, bound=_BOUND) as asking:
         ask = by_qido(asking, root, site.secret, patients=site.scope.count_patients)
         found = await count(ask, product_count=_product(site.facts, "studies"))
         return _facts(found, "qido", site.facts)
@@ -69,16 +71,21 @@ def _facts(found: Count, how: str, known: Facts) -> list[Fact]:
     values: dict[str, Value] = {"studies": len(tally.studies)}
     if not tally.untold_series:
         values["series"] = tally.series
-    values["instances"] = tally.instances
+    if tally.instances or not tally.untold_instances:
+        values["instances"] = tally.instances
     if tally.untold_instances:
         found.doubt(NO_IMAGES)
     if tally.patients:
         values["patients"] = len(tally.patients)
+        if tally.untold_patients:
+            found.doubt(NO_PATIENT)
     told = {
         name: number for name in ("patients", "studies", "series", "instances") if (number := _product(known, name))
     }
     for name, number in told.items():
         have = values.get(name)
+        if isinstance(have, int) and have != number:
+            found.doubt(OTHER_NUMBERS)
         values[name] = max(number, have) if isinstance(have, int) else number
     values |= {
         "exactness": "exact" if found.exact else "at-least",

@@ -16,7 +16,7 @@ from leadglass.exposure.asking import line, unknown_title
 from leadglass.exposure.facts import Answer, Fact, Facts, Value
 from leadglass.exposure.proposal import SYNTAXES
 from leadglass.exposure.site import Probe, Site
-from leadglass.exposure.upper_layer import Talk, associate, request
+from leadglass.exposure.upper_layer import Ended, Talk, associate, request
 from leadglass.privacy.shapes import KINDS, NAMES, kinds_of
 from leadglass.wire.dimse.status import is_pending
 from leadglass.wire.ul.pdu import AcceptedContext, ProposedContext
@@ -38,7 +38,10 @@ async def _run(site: Site) -> Iterable[Fact]:
             context = talk.context(uids.STUDY_ROOT_FIND) or talk.context(uids.PATIENT_ROOT_FIND)
         if not isinstance(talk, Talk) or context is None:
             return [Fact("P03", Answer.UNKNOWN, "The association for the sample was not accepted.")]
-        fact = await _sampled(talk, context, site.scope.sample)
+        try:
+            fact = await _sampled(talk, context, site.scope.sample)
+        except Ended:
+            return [Fact("P03", Answer.UNKNOWN, "The association ended before the sample was taken.")]
         await talk.abort()  # the peer may hold thousands of answers more
     return [fact]
 
