@@ -13,7 +13,7 @@ from leadglass.app.certificates import authority_of
 from leadglass.app.config import Config
 from leadglass.app.facts import gather
 from leadglass.app.home import Home
-from leadglass.core.ports import Catalog, State
+from leadglass.core.ports import Catalog
 from leadglass.index.catalog import SqliteCatalog
 from leadglass.index.state import SqliteState
 from leadglass.journal.access_ledger import AccessLedger
@@ -57,7 +57,7 @@ class Archive:
     config: Config
     keys: KeySet
     vault: SegmentVault
-    state: State
+    state: SqliteState
     catalog: Catalog
     journal: ChainedJournal
     refusals: RepeatedEvents

@@ -31,13 +31,18 @@ class PrincipalKind(Enum):
     DEVICE = "device"  # enrolled, matched by address, title and (where bound) certificate
     OPERATOR = "operator"  # a person with the archive's home and master key, at the command line
     PROGRAM = "program"  # an API token, or a bearer token of the configured OpenID provider
+    PERSON = "person"  # an account, by a session in a browser
+    SHARE = "share"  # a stranger with a share's link and passcode
     SYSTEM = "system"  # the archive itself: replay, jobs
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who acts, from where, with which rights. `name` is a device's name, an operating-system account, a token's
-    name, `subject@issuer` or a job. `reach` narrows what is read and written to some studies."""
+    """Who acts, from where, with which rights. `reach` narrows what is read and written to some studies.
+
+    `name` is a device's name, an operating-system account, a token's name, `subject@issuer`, an account's name,
+    `share:` and its id, or a job.
+    """
 
     kind: PrincipalKind
     name: str

@@ -14,6 +14,7 @@ from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.ports import TrashedStudy
 from leadglass.core.reach_json import reach_from_dict, reach_to_dict
 from leadglass.core.tokens import ApiToken, Grant, Scope
+from leadglass.index.people import SqlitePeople
 from leadglass.index.sqlite_engine import Row, SqlCipherEngine
 from leadglass.index.state_schema import STATE
 
@@ -24,6 +25,7 @@ class SqliteState:
     def __init__(self, path: Path, key: bytes) -> None:
         """Open or create the state at `path` with its 32-byte `key`; errors as of SqlCipherEngine."""
         self._engine = SqlCipherEngine(path, key, STATE)
+        self.people = SqlitePeople(self._engine, self._change, self.rights_epoch)
 
     def rights_epoch(self) -> int:
         """A number that grows with every change of the state."""

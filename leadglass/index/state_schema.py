@@ -1,6 +1,6 @@
 """Schema of the state database, by numbered migrations. A migration that was released is never edited.
 
-Accounts, shares, decisions on conflicts, corrections, commitments, forwards and jobs get their tables
+Decisions on conflicts, corrections, commitments, forwards and jobs get their tables
 by later migrations; nothing here is in their way.
 """
 
@@ -31,11 +31,31 @@ _V2: Final = (
     ) WITHOUT ROWID""",
 )
 
+_V3: Final = (
+    "CREATE TABLE accounts (name TEXT PRIMARY KEY, subject TEXT NOT NULL, document TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE UNIQUE INDEX accounts_by_subject ON accounts (subject) WHERE subject <> ''",
+    """CREATE TABLE sessions (
+        digest BLOB PRIMARY KEY, owner TEXT NOT NULL, share INTEGER NOT NULL, audience TEXT NOT NULL,
+        parent BLOB NOT NULL, created INTEGER NOT NULL, expires INTEGER NOT NULL, last_seen INTEGER NOT NULL,
+        document TEXT NOT NULL
+    ) WITHOUT ROWID""",
+    "CREATE INDEX sessions_by_owner ON sessions (owner)",
+    "CREATE INDEX sessions_by_parent ON sessions (parent)",
+    """CREATE TABLE codes (
+        digest BLOB PRIMARY KEY, purpose TEXT NOT NULL, subject TEXT NOT NULL, expires INTEGER NOT NULL,
+        document TEXT NOT NULL
+    ) WITHOUT ROWID""",
+    """CREATE TABLE shares (
+        identifier TEXT PRIMARY KEY, link BLOB NOT NULL UNIQUE, sharer TEXT NOT NULL, created INTEGER NOT NULL,
+        document TEXT NOT NULL
+    ) WITHOUT ROWID""",
+)
+
 STATE: Final = Profile(
     name="state",
     application_id=0x4C475354,  # "LGST"
     synchronous="FULL",
-    migrations=(_V1, _V2),
+    migrations=(_V1, _V2, _V3),
     writer_cache_kib=2048,
     wal_autocheckpoint=200,
 )

@@ -19,6 +19,7 @@ _PATIENTS: Final = """SELECT z.id FROM json_each(:reach_patients) j CROSS JOIN p
     AND (json_extract(j.value, '$[0]') = '' OR q.issuer = json_extract(j.value, '$[0]'))
     CROSS JOIN studies z ON z.patient = q.id"""
 _REFERRING: Final = "SELECT study FROM study_referrers WHERE name IN (SELECT value FROM json_each(:reach_referring))"
+_ONLY: Final = "SELECT value FROM json_each(:reach_only)"
 _INSTITUTIONS: Final = "SELECT value FROM json_each(:reach_institutions)"
 
 
@@ -30,6 +31,9 @@ class Within:
         self.parameters: dict[str, Any] = {}
         self._few: list[str] = []
         self._institutions = False
+        self._only = reach.only is not None
+        if reach.only is not None:
+            self.parameters["reach_only"] = json.dumps(_texts(reach.only))
         if reach.everything:
             return
         patients = sorted((storable(issuer), storable(text)) for issuer, text in reach.patients if text)
@@ -56,7 +60,8 @@ class Within:
         if self._institutions:
             sent = f"g.study = {alias}.id AND g.institution IN ({_INSTITUTIONS})"
             conditions.append(f"EXISTS (SELECT 1 FROM study_institutions g WHERE {sent})")  # noqa: S608 - constants
-        return f"({' OR '.join(conditions)})" if conditions else "0"
+        within = f"({' OR '.join(conditions)})" if conditions else "0"
+        return f"({within} AND {alias}.study_uid IN ({_ONLY}))" if self._only else within
 
     def whole_study(self, alias: str) -> str:
         """True of a row `alias` of studies if every row of its Study Instance UID is within reach."""

@@ -149,3 +149,22 @@ async def test_the_trash_shows_and_gives_back_only_what_is_reached(archive: Arch
         archive.trash.undelete(who, [study_uid(1)])
     assert refused.value.code is ErrorCode.NOT_FOUND
     assert archive.trash.undelete(who, [study_uid(1), study_uid(2)]) == [study_uid(2)]
+
+
+@pytest.mark.parametrize("reach", [EVERYTHING, studies(1, 2), Reach(patients=frozenset({("", "P2")}))])
+async def test_a_narrowed_reach_holds_nothing_outside_of_its_studies(archive: Archive, reach: Reach) -> None:
+    for number in (1, 2, 3):
+        await store_one(archive, number)
+    whole = {study for study in await found(archive, program(reach)) if study}
+    who = program(reach.narrowed(frozenset({study_uid(2), study_uid(9)})))
+    assert await found(archive, who) == [study_uid(2)]
+    assert study_uid(2) in whole and not who.reach.everything
+    page = await archive.find.find(who, Query(Level.PATIENT, {0x00100020: Attribute("LO")}))
+    assert [match[0x00100020].values for match in page.matches] == [("P2",)]
+    assert await archive.retrieve.select(who, image(1, 1)) == []
+    assert await archive.retrieve.select(who, whole_study(2)) != []
+
+
+def test_a_narrowed_reach_is_joined_with_nothing() -> None:
+    with pytest.raises(ValueError):
+        _ = NOTHING | studies(1).narrowed(frozenset())

@@ -1,0 +1,197 @@
+"""From a browser's cookie to a Person, or to nobody. People come in here once they have proved who they are.
+
+What was found out is remembered until the rights epoch changes, so that a request costs one point look-up: a session
+that is ended, or an account that is disabled, in whatever process, lets nobody in from the next request on.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hmac
+import operator
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from leadglass.access.study_policy import Decision, Given, Who, decide
+from leadglass.core.accounts import Account
+from leadglass.core.people import People
+from leadglass.core.ports import State
+from leadglass.core.principal import Principal, PrincipalKind, Right
+from leadglass.core.reach import EVERYTHING, NOTHING, Reach
+from leadglass.core.sessions import Audience, Session
+from leadglass.core.tokens import reach_of
+
+SECOND: Final = 1_000_000_000  # nanoseconds
+COOKIE_BYTES: Final = 32
+IDLE: Final = 30 * 60 * SECOND  # without a request
+ABSOLUTE: Final = 12 * 3600 * SECOND  # a working day
+EMERGENCY: Final = 3600 * SECOND  # how long a broken glass stays broken
+RAISED: Final = 300 * SECOND  # how long a proof is good for what needs a fresh one
+SEEN: Final = 60 * SECOND  # how exactly times of last use are known to other processes
+MAX_REMEMBERED: Final = 4096
+MAX_AGENT: Final = 200  # characters of User-Agent that are kept
+
+_READ: Final = frozenset({Right.FIND, Right.RETRIEVE})
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who is signed in: the principal, the session and the account. `csrf` goes into every form."""
+
+    principal: Principal
+    session: Session
+    account: Account
+    csrf: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a person is known by besides the account: from where, with what, and what the session is limited to."""
+
+    address: str = ""
+    agent: str = ""
+    studies: frozenset[str] = frozenset()
+    parent: bytes = b""
+    emergency: str = ""
+
+
+class Sessions:
+    """Begins, knows and ends sessions. Not a use case: it is how principals come to be. `now` is in nanoseconds."""
+
+    def __init__(self, people: People, state: State, token_key: bytes, now: Callable[[], int] = time.time_ns) -> None:
+        self._people = people
+        self._state = state
+        self._key = token_key
+        self._now = now
+        self._lock = threading.Lock()
+        self._known: OrderedDict[bytes, tuple[int, Person]] = OrderedDict()
+        self._seen: dict[bytes, int] = {}
+        self._written = 0
+
+    def begin(self, account: Account, audience: Audience, known: Known) -> str:
+        """A new session of somebody who has just proved who it is; the text of its cookie, which is nowhere else."""
+        cookie = base64.urlsafe_b64encode(secrets.token_bytes(COOKIE_BYTES)).rstrip(b"=").decode("ascii")
+        now = self._now()
+        self._people.put_session(
+            Session(
+                self.digest(cookie),
+                audience,
+                account.name,
+                created=now,
+                expires=now + (EMERGENCY if known.emergency else ABSOLUTE),
+                last_seen=now,
+                raised=now,
+                address=known.address,
+                agent=known.agent[:MAX_AGENT],
+                studies=known.studies,
+                parent=known.parent,
+                emergency=known.emergency,
+            )
+        )
+        return cookie
+
+    def person(self, cookie: str, audience: Audience, address: str) -> Person | None:
+        """Who shows this cookie at an origin of `audience`; None if nobody who is signed in there."""
+        if not cookie or len(cookie) > 64 or not cookie.isascii():
+            return None
+        digest = self.digest(cookie)
+        person = self._remembered(digest) or self._looked_up(digest, cookie)
+        now = self._now()
+        if person is None or person.session.audience is not audience or now >= person.session.expires:
+            return None
+        last = max(person.session.last_seen, self._seen.get(digest, 0))
+        if now - last >= IDLE:
+            last = self._last_seen_elsewhere(digest, last)
+        if now - last >= IDLE:
+            self._people.end_sessions(digest=digest)
+            return None
+        self._note_seen(digest, now)
+        return replace(person, principal=replace(person.principal, address=address))
+
+    def digest(self, cookie: str) -> bytes:
+        """What is kept of a cookie, or of any other secret of a session."""
+        return hmac.digest(self._key, b"session:" + cookie.encode("ascii"), "sha256")
+
+    def fresh(self, person: Person) -> bool:
+        """Whether its owner proved who it is within the last five minutes."""
+        return self._now() - person.session.raised < RAISED
+
+    def still_valid(self, person: Person) -> bool:
+        """Whether a person who was let in would be let in now, with the same rights and reach. For long answers."""
+        found = self._remembered(person.session.digest) or self._found(person.session.digest, person.csrf)
+        if found is None or self._now() >= found.session.expires:
+            return False
+        return (found.principal.rights, found.principal.reach) == (person.principal.rights, person.principal.reach)
+
+    def end(self, person: Person) -> None:
+        """Sign out: this session, and those that came from it."""
+        self._people.end_sessions(digest=person.session.digest)
+
+    def _remembered(self, digest: bytes) -> Person | None:
+        known = self._known.get(digest)
+        if known is None or known[0] != self._people.rights_epoch():
+            return None
+        return known[1]
+
+    def _looked_up(self, digest: bytes, cookie: str) -> Person | None:
+        return self._found(digest, hmac.digest(self._key, b"csrf:" + cookie.encode("ascii"), "sha256").hex()[:32])
+
+    def _found(self, digest: bytes, csrf: str) -> Person | None:
+        epoch = self._people.rights_epoch()  # before the look-up: what changes meanwhile is looked up again
+        session = self._people.session(digest)
+        if session is None or session.share:
+            return None
+        account = self._people.account(session.owner)
+        if account is None or account.disabled:
+            return None
+        grants = reach_of(self._state.grants(account.name))
+        person = Person(principal_of(account, session, grants), session, account, csrf)
+        with self._lock:
+            self._known[digest] = (epoch, person)
+            self._known.move_to_end(digest)
+            while len(self._known) > MAX_REMEMBERED:
+                self._known.popitem(last=False)
+        return person
+
+    def _last_seen_elsewhere(self, digest: bytes, last: int) -> int:
+        """Another process may have answered the requests of the last half hour."""
+        session = self._people.session(digest)
+        return last if session is None else max(last, session.last_seen)
+
+    def _note_seen(self, digest: bytes, now: int) -> None:
+        with self._lock:
+            self._seen[digest] = now
+            if now - self._written < SEEN:
+                return
+            self._written, seen, self._seen = now, self._seen, {}
+            self._seen = {key: moment for key, moment in seen.items() if now - moment < SEEN}
+        self._people.note_sessions_seen(seen)
+        self._people.sweep_sessions(now)
+
+
+def principal_of(account: Account, session: Session, grants: Reach = NOTHING) -> Principal:
+    """What the roles of `account` make of its owner, within what the session is limited to."""
+    decision = decision_of(account, grants)
+    rights, reach = decision.rights, decision.reach
+    if session.emergency and Right.RETRIEVE in rights:
+        reach = EVERYTHING
+    if session.audience is not Audience.PAGES:
+        rights &= _READ
+    if session.studies or session.audience is not Audience.PAGES:
+        reach = reach.narrowed(session.studies)
+    return Principal(PrincipalKind.PERSON, account.name, rights, session.address, secured=True, reach=reach)
+
+
+def decision_of(account: Account, grants: Reach) -> Decision:
+    """Rights and reach of all roles together."""
+    given = Given(reach=Reach(institutions=account.institutions, referring=account.referring), grants=grants)
+    decisions = [decide(Who(role.value), given) for role in sorted(account.roles, key=lambda role: role.value)]
+    rights: frozenset[Right] = frozenset().union(*(decision.rights for decision in decisions))
+    reach = functools.reduce(operator.or_, (decision.reach for decision in decisions), NOTHING)
+    return Decision(rights, reach)
