@@ -12,6 +12,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from leadglass.web.codings import coding_for
+
 DICOM_JSON: Final = "application/dicom+json"
 DICOM_XML: Final = "application/dicom+xml"
 NO_CACHE: Final = "no-cache"  # may be kept, and is asked for again with its ETag
@@ -31,22 +33,8 @@ def _gzip(body: bytes) -> bytes:
     return gzip.compress(body, 4, mtime=0)
 
 
-_ENCODERS: Final[Mapping[str, Callable[[bytes], bytes]]] = {"zstd": _zstd, "br": _brotli, "gzip": _gzip}
-
-
-def encoding_for(header: str) -> str:
-    """The content coding to use, by the client's order of quality and ours; empty for none (RFC 9110 12.5.3)."""
-    qualities: dict[str, float] = {}
-    for item in header.lower().split(",")[:32]:
-        name, _, parameter = item.strip().partition(";")
-        try:
-            qualities[name.strip()] = float(parameter.strip().removeprefix("q=") or 1)
-        except ValueError:
-            qualities[name.strip()] = 0.0
-    anything = qualities.get("*", 0.0)
-    wanted = {name: qualities.get(name, anything) for name in _ENCODERS}
-    best = max(wanted.values())
-    return next((name for name, quality in wanted.items() if quality == best and quality > 0), "")
+# In our order of preference.
+ENCODERS: Final[Mapping[str, Callable[[bytes], bytes]]] = {"zstd": _zstd, "br": _brotli, "gzip": _gzip}
 
 
 async def document(
@@ -57,9 +45,9 @@ async def document(
     fixed = {"etag": tag, "cache-control": cache, "vary": "accept, accept-encoding, authorization", **(headers or {})}
     if unchanged(request, tag):
         return Response(None, 304, fixed)
-    encoding = encoding_for(request.headers.get("accept-encoding", "")) if len(body) > _WORTH else ""
+    encoding = coding_for(request, ENCODERS) if len(body) > _WORTH else ""
     if encoding:
-        encode = _ENCODERS[encoding]
+        encode = ENCODERS[encoding]
         body = await run_in_threadpool(encode, body) if len(body) > _AT_ONCE else encode(body)
         fixed["content-encoding"] = encoding
     return Response(body, 200, fixed, media_type)

@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.principal import Principal
+from leadglass.web.bodiless import Bodiless
 from leadglass.web.cors import named_origin, preflight, readable
 from leadglass.web.doorway import Call, WebDoorway
 from leadglass.web.guard import ListenerRules, address_of, origin_of, refused
@@ -56,6 +57,8 @@ class WebDoor:
             visit = self.traffic.begin()
             try:
                 response = await self._answer(scope, receive, visit)
+                if scope["method"] == "HEAD":
+                    response = Bodiless(response)
                 await response(scope, receive, Outgoing(send, visit))
             finally:
                 self.traffic.end(visit)
@@ -92,17 +95,18 @@ class WebDoor:
 
     async def _routed(self, request: Request, principal: Principal, visit: Visit) -> Response:
         path, method = request.scope["path"], request.method
+        wanted = "GET" if method == "HEAD" else method
         allowed: list[Route] = []
         for route, match in self._routes:
             found = match(path)
             if found is None:
                 continue
-            if route.method != method:
+            if route.method != wanted:
                 allowed.append(route)
                 continue
             if not principal.may(route.right):
                 raise LeadglassError(ErrorCode.NOT_AUTHORISED, f"This needs the right '{route.right.value}'.")
-            visit.route, visit.method = route.path, route.method
+            visit.route, visit.method = route.path, method
             visit.lease = self._doorway.quotas.begin(principal, export=route.export)
             request.scope["path_params"] = found
             server = request.scope.get("server")
@@ -121,7 +125,8 @@ class WebDoor:
 
 
 def _methods(routes: Iterable[Route]) -> str:
-    return ", ".join(sorted({"OPTIONS", *(route.method for route in routes)}))
+    methods = {"OPTIONS", *(route.method for route in routes)}
+    return ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
 
 
 def _compiled(routes: Iterable[Route]) -> list[tuple[Route, Callable[[str], Mapping[str, Any] | None]]]:

@@ -13,6 +13,7 @@ from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.query import Level, Selection
 from leadglass.services.metadata import SeriesDocument
 from leadglass.web.answers import DICOM_JSON, DICOM_XML, NO_CACHE, document, multipart_document, unchanged
+from leadglass.web.codings import coding_for
 from leadglass.web.doorway import Call
 from leadglass.web.negotiation import accepted, first_offered
 from leadglass.web.urls import BASE
@@ -80,8 +81,7 @@ async def _as_kept(call: Call, found: list[SeriesDocument], media_type: str) -> 
     headers = {"etag": tag, "cache-control": NO_CACHE, "vary": "accept, accept-encoding, authorization"}
     if unchanged(call.request, tag):
         return Response(None, 304, headers)
-    reads_gzip = "gzip" in call.request.headers.get("accept-encoding", "")
-    if len(found) == 1 and reads_gzip:
+    if len(found) == 1 and coding_for(call.request, ("gzip",)):
         return Response(found[0].gzip, 200, {**headers, "content-encoding": "gzip"}, media_type)
     whole = await run_in_threadpool(_joined, found)
     return await document(call.request, whole, media_type, {"etag": tag})

@@ -18,8 +18,10 @@ def asked_range(request: Request, length: int, tag: str) -> tuple[int, int] | No
     """(first, behind) of the single range that is asked for; None for the whole.
 
     Several ranges, other units and what is malformed are passed over, as RFC 9110 14.2 allows: the answer then is the
-    whole. So is a range of another version (If-Range). Raises UnsatisfiableError.
+    whole. So is a range of another version (If-Range), and one of any method but GET. Raises UnsatisfiableError.
     """
+    if request.method != "GET":
+        return None
     condition = request.headers.get("if-range")
     found = _ONE.fullmatch(request.headers.get("range", ""))
     if found is None or (condition is not None and condition.strip() != tag) or not (found[1] or found[2]):

@@ -76,8 +76,12 @@ class Streamed(Response):
             raise
         finally:
             gone.cancel()
-            with contextlib.suppress(Exception):
-                await close(self._pieces)
+            await self.close()
+
+    async def close(self) -> None:
+        """Make nothing more of it."""
+        with contextlib.suppress(Exception):
+            await close(self._pieces)
 
     def _look_round(self, deadline: asyncio.Timeout) -> None:
         """Now and then: it goes on, and may go on."""

@@ -88,6 +88,6 @@ async def test_credentials_are_never_lent() -> None:
 async def test_options_says_what_who_asks_may_do() -> None:
     async with client() as http:
         answer = await http.options("/dicom-web/hello/a", headers=WORD)
-        assert (answer.status_code, answer.headers["allow"]) == (204, "GET, OPTIONS")  # a reader deletes nothing
+        assert (answer.status_code, answer.headers["allow"]) == (204, "GET, HEAD, OPTIONS")  # a reader deletes nothing
         assert (await http.options("/dicom-web/nothing", headers=WORD)).status_code == 404
         assert (await http.options("/dicom-web/hello/a")).status_code == 401

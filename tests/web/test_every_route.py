@@ -258,6 +258,19 @@ async def test_who_holds_the_right_is_answered(door: Door, route: Route) -> None
         door.archive.trash.delete(SYSTEM, objects.whole_study(TRASHED), "test")
 
 
+@pytest.mark.parametrize("route", [route for route in ROUTES if route.method == "GET"], ids=name_of)
+async def test_e7_head_lets_nobody_in_whom_get_would_not(door: Door, route: Route) -> None:
+    """And tells whom it lets in what GET tells."""
+    head = replace(route, method="HEAD")
+    words = ["all", *(f"only-{scope.value}" for scope in Scope), "revoked", "mine"]
+    async with door.client("192.0.2.4") as http:
+        for token in words:
+            for study in (MINE, THEIRS, ABSENT):
+                told_by_get = told(await door.ask(http, route, study, bearer(door.tokens[token])))
+                told_by_head = told(await door.ask(http, head, study, bearer(door.tokens[token])))
+                assert told_by_head == (*told_by_get[:2], b"")
+
+
 def test_e7_every_right_of_a_program_is_asked_about() -> None:
     """Some scope lacks each route's right, so that no row of the test above is empty."""
     for route in ROUTES:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from leadglass.core.errors import ErrorCode, LeadglassError
-from leadglass.web.answers import encoding_for
+from leadglass.web.answers import ENCODERS
+from leadglass.web.codings import best_coding
 from leadglass.web.negotiation import first_offered, parse_accept
 
 OFFERS = ("application/dicom+json", "application/json", "multipart/related;application/dicom+xml")
@@ -54,7 +55,9 @@ def test_parameters_are_read_quoted_or_not() -> None:
 @pytest.mark.parametrize(
     ("header", "encoding"),
     [("", ""), ("gzip", "gzip"), ("gzip, br, zstd", "zstd"), ("gzip;q=1, br;q=0.9", "gzip"), ("identity", ""),
-     ("*", "zstd"), ("zstd;q=0, *", "br"), ("gzip;q=x", ""), ("deflate", "")],
+     ("*", "zstd"), ("zstd;q=0, *", "br"), ("gzip;q=x", ""), ("deflate", ""),
+     ("gzip;q=0", ""), ("gzip;q=0, identity", ""), ("*;q=0", ""), ("*;q=0, br;q=0.1", "br"), ("gzip;q=nan", ""),
+     ("gzip;q=2", ""), ("GZIP ; q=0.5", "gzip"), ("ungzip", "")],
 )  # fmt: skip
 def test_the_content_coding_is_one_that_the_client_reads(header: str, encoding: str) -> None:
-    assert encoding_for(header) == encoding
+    assert best_coding(header, ENCODERS) == encoding

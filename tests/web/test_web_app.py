@@ -94,7 +94,7 @@ async def test_unknown_paths_and_methods_are_told_to_those_let_in() -> None:
     async with client() as http:
         assert (await http.get("/none", headers=WORD)).status_code == 404
         answer = await http.post("/dicom-web/hello/you", headers=WORD)
-    assert (answer.status_code, answer.headers["allow"]) == (405, "DELETE, GET, OPTIONS")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "DELETE, GET, HEAD, OPTIONS")
 
 
 @pytest.mark.parametrize("path", ["/dicom-web/fault", "/dicom-web/damage"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import objects
+import pytest
 import webbed
 from pydicom.dataset import Dataset
 
@@ -61,6 +62,20 @@ async def test_what_is_kept_is_served_as_it_lies_and_not_made_again(archive: Arc
     assert first.headers["content-encoding"] == kept.headers["content-encoding"] == "gzip"
     assert "content-encoding" not in plain.headers
     assert first.content == kept.content == plain.content
+
+
+@pytest.mark.parametrize(
+    ("header", "coding"),
+    [("gzip;q=0", ""), ("gzip;q=0, *", ""), ("*", "gzip"), ("*;q=0", ""), ("br, *;q=0.1", "gzip"), ("ungzip", "")],
+)
+async def test_what_is_kept_compressed_is_given_so_only_to_who_reads_it(
+    archive: Archive, header: str, coding: str
+) -> None:
+    await objects.store_one(archive)
+    async with webbed.client(archive) as http:
+        answer = await http.get(f"{SERIES}/metadata", headers={"accept-encoding": header})
+    assert answer.headers.get("content-encoding", "") == coding
+    assert len(answer.json()) == 1
 
 
 async def test_absent_and_forbidden_look_the_same(archive: Archive) -> None:
