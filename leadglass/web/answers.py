@@ -16,6 +16,7 @@ from leadglass.web.codings import coding_for
 
 DICOM_JSON: Final = "application/dicom+json"
 DICOM_XML: Final = "application/dicom+xml"
+MODEL_OFFERS: Final = (DICOM_JSON, "application/json", f"multipart/related;{DICOM_XML}")  # of searches and metadata
 NO_CACHE: Final = "no-cache"  # may be kept, and is asked for again with its ETag
 _WORTH: Final = 1024  # bytes; what is shorter fits a packet anyway
 _AT_ONCE: Final = 128 * 1024  # bytes that are compressed on the loop; more go to a thread

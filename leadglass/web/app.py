@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.principal import Principal
 from leadglass.web.bodiless import Bodiless
+from leadglass.web.capabilities import ROOTS, capabilities
 from leadglass.web.cors import named_origin, preflight, readable
 from leadglass.web.doorway import Call, WebDoorway
 from leadglass.web.guard import ListenerRules, address_of, origin_of, refused
@@ -26,6 +27,7 @@ from leadglass.web.problem import problem
 from leadglass.web.routes import OPEN, ROUTES, Route
 from leadglass.web.statuses import refusal
 from leadglass.web.traffic import Traffic
+from leadglass.web.urls import BASE
 
 log = logging.getLogger(__name__)
 
@@ -96,6 +98,10 @@ class WebDoor:
     async def _routed(self, request: Request, principal: Principal, visit: Visit) -> Response:
         path, method = request.scope["path"], request.method
         wanted = "GET" if method == "HEAD" else method
+        if method == "OPTIONS" and path in ROOTS:
+            visit.route, visit.method = BASE, method
+            visit.lease = self._doorway.quotas.begin(principal, export=False)
+            return await capabilities(self._call(request, principal), [route for route, _ in self._routes])
         allowed: list[Route] = []
         for route, match in self._routes:
             found = match(path)
@@ -109,15 +115,18 @@ class WebDoor:
             visit.route, visit.method = route.path, method
             visit.lease = self._doorway.quotas.begin(principal, export=route.export)
             request.scope["path_params"] = found
-            server = request.scope.get("server")
-            origin = origin_of(self._rules, request.scope["headers"], server[1] if server else None)
-            return await route.handler(Call(request, principal, self._doorway, origin))
+            return await route.handler(self._call(request, principal))
         if allowed and method == "OPTIONS":
             return Response(None, 204, {"allow": _methods(route for route in allowed if principal.may(route.right))})
         if allowed:
             methods = _methods(allowed)
             return problem(405, f"This takes {methods}.", {"allow": methods})
         raise LeadglassError(ErrorCode.NOT_FOUND, _NOT_HERE)
+
+    def _call(self, request: Request, principal: Principal) -> Call:
+        server = request.scope.get("server")
+        origin = origin_of(self._rules, request.scope["headers"], server[1] if server else None)
+        return Call(request, principal, self._doorway, origin)
 
     def _health(self, path: str) -> Response:
         well = path == OPEN[0] or self._ready()

@@ -12,13 +12,12 @@ from starlette.responses import Response
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.query import Level, Selection
 from leadglass.services.metadata import SeriesDocument
-from leadglass.web.answers import DICOM_JSON, DICOM_XML, NO_CACHE, document, multipart_document, unchanged
+from leadglass.web.answers import DICOM_XML, MODEL_OFFERS, NO_CACHE, document, multipart_document, unchanged
 from leadglass.web.codings import coding_for
 from leadglass.web.doorway import Call
 from leadglass.web.negotiation import accepted, first_offered
 from leadglass.web.urls import BASE
 
-_OFFERS: Final = (DICOM_JSON, "application/json", f"multipart/related;{DICOM_XML}")
 _ABSENT: Final = "There is no such study, series or instance."
 
 
@@ -36,7 +35,7 @@ async def series_metadata(call: Call) -> Response:
 
 async def instance_metadata(call: Call) -> Response:
     """GET /studies/{study}/series/{series}/instances/{instance}/metadata."""
-    _, offer = first_offered(accepted(call.request), _OFFERS)
+    _, offer = first_offered(accepted(call.request), MODEL_OFFERS)
     selection = instance_of(call)
     if offer.startswith("multipart"):
         return await _xml(call, selection)
@@ -58,7 +57,7 @@ def absent() -> LeadglassError:
 
 
 async def _metadata(call: Call, selection: Selection) -> Response:
-    _, offer = first_offered(accepted(call.request), _OFFERS)
+    _, offer = first_offered(accepted(call.request), MODEL_OFFERS)
     if offer.startswith("multipart"):
         return await _xml(call, selection)
     found = await call.doorway.metadata.series(call.principal, selection, call.origin + BASE)

@@ -97,10 +97,11 @@ def first_offered(ranges: Sequence[MediaRange], offers: Sequence[str]) -> tuple[
             kind, _, part = offer.partition(";")
             if item.covers(kind) and (not part or not item.part or item.part in (part, "*/*")):
                 return item, offer
-    raise LeadglassError(ErrorCode.CANNOT_CONVERT, f"Offered here: {', '.join(_readable(offer) for offer in offers)}.")
+    raise LeadglassError(ErrorCode.CANNOT_CONVERT, f"Offered here: {', '.join(offer_text(offer) for offer in offers)}.")
 
 
-def _readable(offer: str) -> str:
+def offer_text(offer: str) -> str:
+    """An offer of `first_offered` as a media type."""
     kind, _, part = offer.partition(";")
     return f'{kind}; type="{part}"' if part else kind
 

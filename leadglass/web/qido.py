@@ -12,13 +12,12 @@ from leadglass.core.query import Level
 from leadglass.dicom.dictionary import tag_of
 from leadglass.dicom.json_model import attributes_json
 from leadglass.dicom.xml_model import attributes_xml
-from leadglass.web.answers import DICOM_JSON, DICOM_XML, document, multipart_document
+from leadglass.web.answers import DICOM_JSON, DICOM_XML, MODEL_OFFERS, document, multipart_document
 from leadglass.web.doorway import Call
 from leadglass.web.negotiation import accepted, first_offered
 from leadglass.web.search_request import search_request
 from leadglass.web.urls import BASE
 
-_OFFERS: Final = (DICOM_JSON, "application/json", f"multipart/related;{DICOM_XML}")
 _RETRIEVE_URL: Final = tag_of("RetrieveURL")
 _STUDY, _SERIES, _SOP = (tag_of(name) for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"))
 
@@ -40,7 +39,7 @@ async def search_instances(call: Call) -> Response:
 
 async def _search(call: Call, level: Level) -> Response:
     request, path = call.request, call.request.path_params
-    _, offer = first_offered(accepted(request), _OFFERS)
+    _, offer = first_offered(accepted(request), MODEL_OFFERS)
     parameters = [pair for pair in request.query_params.multi_items() if pair[0] != "accept"]
     search = search_request(level, path.get("study"), path.get("series"), parameters)
     page = await call.doorway.find.find(call.principal, search.query)
