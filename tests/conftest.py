@@ -10,6 +10,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from leadglass.app.namespaces import enclosing
+
 SEARCH_PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin", "/sbin"))
 LEFT_OUT = "left out, peer missing: "
 
@@ -55,6 +57,14 @@ class NpmPeer(Peer):
         return super().present and (self.folder / "node_modules" / self.name / "package.json").exists()
 
 
+class Namespaces(Peer):
+    """A network of one's own, where servers may listen on every address and be reached by nobody."""
+
+    @property
+    def present(self) -> bool:
+        return bool(enclosing())
+
+
 DCMTK_TOOLS = (
     *("echoscu", "storescu", "storescp", "findscu", "movescu", "getscu", "dcmqrscp"),
     *("dcmdump", "dcmconv", "dcmftest", "img2dcm"),
@@ -66,6 +76,7 @@ PEERS = {
         Peer("orthanc", "orthanc", ("Orthanc",)),
         OrthancPlugin("orthanc-dicomweb", "libOrthancDicomWeb.so"),
         Peer("gdcm", "libgdcm-tools", ("gdcmscu", "gdcmconv")),
+        Namespaces("namespaces", "util-linux", ("unshare",)),
         Peer("chromium", "chromium", ("chromium",)),
         NpmPeer("oidc-provider", "npm", ("node",)),
         NpmPeer("dicomweb-client", "npm", ("node",)),

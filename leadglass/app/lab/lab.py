@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from leadglass.app.lab.peers import peers
 from leadglass.app.lab.places import DICOM, TLS_PORT, WEB, Light, crowd, light_servers
 from leadglass.app.lab.truth import Place
 from leadglass.core.errors import ErrorCode, LeadglassError
@@ -75,7 +76,7 @@ async def lights(servers: Iterable[Light], folder: Path) -> AsyncIterator[list[P
 def chosen(fakes: int, closed: frozenset[str]) -> list[Light]:
     """The light servers without those that are closed, and so many more. USAGE for a name that there is not."""
     servers = light_servers()
-    unknown = closed - {light.place.name for light in servers}
+    unknown = closed - {light.place.name for light in servers} - {peer.name for peer in peers()}
     if unknown:
         raise LeadglassError(ErrorCode.USAGE, f"The laboratory has no server called {min(unknown)}.")
     return [light for light in servers if light.place.name not in closed] + crowd(fakes)
@@ -84,7 +85,7 @@ def chosen(fakes: int, closed: frozenset[str]) -> list[Light]:
 def write_scope(folder: Path, *, fakes: int, patience: int = 5) -> Path:
     """The scope of the laboratory and the file of its invented owners; gives the scope's path."""
     today = dt.datetime.now(dt.UTC).date()
-    networks = ['"127.77.0.0/23"']
+    networks = ['"127.77.0.0/23"', '"127.77.2.0/26"']
     if fakes:
         networks.append(f'"127.78.0.1-127.78.{(fakes - 1) // 250}.{(fakes - 1) % 250 + 1}"')
     path = folder / "scope.toml"

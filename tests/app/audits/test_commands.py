@@ -36,7 +36,7 @@ def scan(*words, folder: Path, check=True, **more):
 def lab(tmp_path_factory):
     """The laboratory without its archive, and without the servers that cost seconds."""
     folder = tmp_path_factory.mktemp("commands")
-    words = ["lab", "--no-archive", "--fakes", "40", "--close", "tarpit", "--close", "garbage", "--json"]
+    words = ["lab", "--no-archive", "--no-peers", "--fakes", "40", "--close", "tarpit", "--close", "garbage", "--json"]
     with lab_turn(), (folder / "lab.log").open("w+") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "leadglass.app", "scan", *words], cwd=folder, stdout=log, stderr=log, text=True
@@ -58,7 +58,7 @@ def test_the_walk_through(lab):
     owners = lab / "leadglass-lab" / "owners.csv"
     assert "127" not in scan("history", folder=lab).stdout
     plan = json.loads(scan("plan", scope, "--json", folder=lab).stdout)
-    assert plan["connections"] == (512 + 40) * 3
+    assert plan["connections"] == (512 + 64 + 40) * 3
     first = scan("run", scope, "--json", folder=lab, check=False)
     assert first.returncode == 1
     assert first.stdout.endswith("}\n"), first.stderr
@@ -116,7 +116,7 @@ def test_two_workers_see_what_one_sees_and_each_verifies_the_scope(lab):
     told = json.loads(done.stdout)
     assert told["complete"]
     assert len(told["services"]) == 56
-    assert told["contacted"] == (512 + 40) * 3
+    assert told["contacted"] == (512 + 64 + 40) * 3
     assert len(json.loads(scan("history", "--json", "--folder", "dask", folder=lab).stdout)) == 1
 
 

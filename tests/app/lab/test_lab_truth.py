@@ -3,68 +3,22 @@
 And nothing that it writes has a value of a patient: every identifying attribute of the laboratory carries a canary.
 """
 
-import asyncio
-import time
-from dataclasses import replace
-from pathlib import Path
-
 import pytest
-import uvloop
+from lab_audit import assert_true, audit_lab
 from lab_turn import lab_turn
 
-from leadglass.app.audits.running import Plan, digest_of, ledger_of
-from leadglass.app.audits.scope_file import read_scope
+from leadglass.app.audits.running import ledger_of
 from leadglass.app.lab.holdings import CANARY
-from leadglass.app.lab.lab import chosen, lights, write_scope
-from leadglass.exposure.audit import Audit
+from leadglass.app.lab.lab import chosen
 from leadglass.exposure.changes import Kind, changes, is_open
 from leadglass.exposure.facts import Answer, Facts
 from leadglass.exposure.findings import Rung
-from leadglass.exposure.run import Run
-from leadglass.exposure.run_journal import RunJournal
-from leadglass.exposure.targets import Targets
-
-LINE = {"plaintext", "plain-http"}  # what every server in plain text is told
 
 
-class Silent:
-    def moved(self, progress):
-        pass
-
-    def judged(self, result):
-        pass
-
-
-async def audited(scope, journal, targets=None) -> tuple:
-    targets = targets or Targets(scope, seed=3)
-    run = Run(scope, targets, journal, Silent(), now=time.time)
-    return await run.run()
-
-
-def audit_lab(
-    folder: Path, *, closed=frozenset(), fakes=0, name="20260101T000000Z-0001", **permitted
-) -> tuple[Audit, list]:
-    folder.mkdir(parents=True, exist_ok=True)
-    path = write_scope(folder, fakes=fakes, patience=5)
-    file = read_scope(path.read_bytes(), "scope.toml")
-    scope = replace(file.scope, **permitted)
-    plan = Plan(file, digest_of(path.read_bytes()))
-
-    async def both():
-        async with lights(chosen(fakes, closed), folder) as places:
-            journal = RunJournal(folder / "runs" / f"{name}.jsonl", {"id": name})
-            outcome = await audited(scope, journal)
-            journal.close()
-            return outcome, places
-
-    with lab_turn(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        outcome, places = runner.run(both())
-    assert outcome.complete
-    audit = Audit(
-        name, 1.0, 2.0, plan.digest, "Lab", "me", "me", 512, file.scope.ports, 1, 0, True, (0, 1), outcome.results
-    )
-    ledger_of(folder).record(audit)
-    return audit, places
+@pytest.fixture(scope="module", autouse=True)
+def turn():
+    with lab_turn():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -76,23 +30,7 @@ def lab(tmp_path_factory):
 
 def test_every_rung_count_and_finding_is_the_true_one(lab):
     _, audit, places = lab
-    found = {(result.observation.service.address, result.observation.service.port): result for result in audit.results}
-    assert set(found) == {(place.address, place.port) for place in places}
-    for place in places:
-        result, truth = found[place.address, place.port], place.truth
-        assert (place.name, result.assessment.rung) == (place.name, truth.rung)
-        ids = {finding.id for finding in result.assessment.findings if finding.score}
-        assert (place.name, ids - LINE - truth.findings) == (place.name, set())
-        assert (place.name, truth.findings - ids) == (place.name, set())
-        if truth.studies is not None:
-            facts = Facts(result.observation.facts)
-            exact = facts.value("P01", "exactness") == "exact"
-            assert (place.name, exact) == (place.name, truth.exact)
-            counted = facts.value("P01", "studies"), facts.value("P01", "instances")
-            if exact:
-                assert (place.name, *counted) == (place.name, truth.studies, truth.images)
-            else:
-                assert 0 < counted[0] <= truth.studies
+    assert_true(audit, places)
 
 
 def test_nothing_that_is_written_has_a_value_of_a_patient(lab):

@@ -14,8 +14,8 @@ import uvloop
 
 from leadglass.app.audits.running import confine
 from leadglass.app.cli.opening import JsonOption
-from leadglass.app.cli.output import as_json, say, table
-from leadglass.app.lab import archive
+from leadglass.app.cli.output import as_json, complain, say, table
+from leadglass.app.lab import archive, peers
 from leadglass.app.lab.lab import chosen, lights, write_scope
 from leadglass.app.lab.places import Light
 from leadglass.app.lab.truth import Place
@@ -39,12 +39,17 @@ def lab(
     ] = None,
     fakes: Annotated[int, typer.Option(help="So many more small servers.", min=0, max=MAX_FAKES)] = 0,
     with_archive: Annotated[bool, typer.Option("--archive/--no-archive", help="This archive as one of them.")] = True,
+    with_peers: Annotated[
+        bool, typer.Option("--peers/--no-peers", help="Orthanc, DCMTK and pynetdicom, where they are installed.")
+    ] = True,
     json: JsonOption = False,
 ) -> None:
     """Start the laboratory on loopback addresses, say what is so of each server, and run until Ctrl-C."""
     confine()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    servers = chosen(fakes, frozenset(close or ()))
+    closed = frozenset(close or ())
+    servers = chosen(fakes, closed)
+    foreign, missing = peers.chosen_peers(closed) if with_peers else ([], [])
     scope = write_scope(folder, fakes=fakes)
 
     def tell(places: list[Place]) -> None:
@@ -52,10 +57,13 @@ def lab(
             as_json([_plain(place) for place in places])
         else:
             _show(places, scope)
+        for one in missing:
+            complain(f"Not here: {one.name} ({one.why}).")
 
     with contextlib.ExitStack() as stack:
-        places = list(archive.PLACES) if with_archive else []
+        places = stack.enter_context(peers.served(foreign))
         if with_archive:
+            places += archive.PLACES
             stack.enter_context(archive.served(folder))
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_until_stopped(servers, folder, places, tell))
