@@ -32,6 +32,7 @@ class Description:
 
     `name` is the transaction's (PS3.18 table H-1), unique. `answers` are the media types it answers in, `if_stored`
     those it has only where the pixels are stored so. `statuses` are of success, `refusals` of problem documents.
+    `model` is the schema of what it answers in JSON.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Description:
     parameters: tuple[Parameter, ...] = ()
     statuses: tuple[int, ...] = (200,)
     refusals: tuple[int, ...] = ()
+    model: str = ""
 
 
 # What fills a template.

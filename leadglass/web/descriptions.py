@@ -23,6 +23,9 @@ from leadglass.web.urls import BASE, INSTANCE, SERIES, STUDY, URI
 Key = tuple[str, str]
 
 
+OPENAPI_TYPES: Final = ("application/json", "application/vnd.oai.openapi+json")
+
+
 def _in_parts(*kinds: str) -> tuple[str, ...]:
     return tuple(offer_text(f"{RELATED};{kind}") for kind in kinds)
 
@@ -106,11 +109,13 @@ _URI: Final = (
 
 
 def _search(name: str, about: str) -> Description:
-    return Description(name, about, "PS3.18 10.6", _MODELS, (), (), SEARCH, (200, 204, 304), (400, 406, 413))
+    return Description(
+        name, about, "PS3.18 10.6", _MODELS, (), (), SEARCH, (200, 204, 304), (400, 406, 413), "DataSets"
+    )
 
 
 def _metadata(name: str, about: str) -> Description:
-    return Description(name, about, "PS3.18 10.4.1.1.2", _MODELS, (), (), (ACCEPT,), (200, 304), (404, 406))
+    return Description(name, about, "PS3.18 10.4.1.1.2", _MODELS, (), (), (ACCEPT,), (200, 304), (404, 406), "DataSets")
 
 
 def _instances(name: str, about: str, answers: tuple[str, ...] = _INSTANCES) -> Description:
@@ -130,7 +135,9 @@ def _thumbnail(name: str, about: str) -> Description:
 def _store(name: str, about: str) -> Description:
     answers = tuple(map(offer_text, STORE_OFFERS))
     refusals = (400, 406, 408, 413, 415)
-    return Description(name, about, "PS3.18 10.5", answers, (), _UPLOADS, (ACCEPT,), (200, 202, 409), refusals)
+    return Description(
+        name, about, "PS3.18 10.5", answers, (), _UPLOADS, (ACCEPT,), (200, 202, 409), refusals, "DataSet"
+    )
 
 
 def _trash(name: str, about: str) -> Description:
