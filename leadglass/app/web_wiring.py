@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from leadglass.app.archive import Archive
+from leadglass.app.conformance import texts
 from leadglass.services.quotas import Quotas
 from leadglass.web.body import BodyLimits
 from leadglass.web.doorway import Uploads, WebDoorway
@@ -22,4 +23,5 @@ def doorway_of(archive: Archive) -> WebDoorway:
         trash=archive.trash,
         uploads=Uploads(BodyLimits(bounds.request), bounds.instance),
         quotas=Quotas(archive.config.web_limits, refusals=archive.refusals),
+        conformance=texts(),
     )

@@ -70,6 +70,19 @@ def compile_key(tag: int, key: Attribute, timezone: str = "", *, fuzzy: bool = F
     return _any_text(tests[0] if len(tests) == 1 else lambda text: any(test(text) for test in tests))
 
 
+def kinds_of_matching(vr: str) -> tuple[str, ...]:
+    """How keys of `vr` are matched here (PS3.4 C.2.2.2), beside universal matching: for the conformance statement."""
+    if vr == "SQ":
+        return ("sequence",)
+    if vr == "UI":
+        return ("single value", "list of UIDs")
+    if _parser(vr, "") is not None:
+        return ("single value", "range")
+    if vr == "PN" or vr in _WILDCARD_VRS:
+        return ("single value", "wildcard")
+    return ("single value",)
+
+
 def _any_text(test: TextTest) -> Predicate:
     def predicate(attribute: Attribute | None) -> bool:
         if attribute is None:

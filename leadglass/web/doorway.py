@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -56,6 +57,7 @@ class WebDoorway:
     trash: Trash
     uploads: Uploads = field(default_factory=Uploads)
     quotas: Quotas = field(default_factory=Quotas)
+    conformance: Mapping[str, bytes] = field(default_factory=dict)  # the statement by media type, the plainest first
 
 
 @dataclass(frozen=True, slots=True)

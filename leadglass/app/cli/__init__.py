@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from leadglass import __version__
-from leadglass.app.cli import data, devices, journal, keys, scan, scu, server, status, tokens
+from leadglass.app.cli import conformance, data, devices, journal, keys, scan, scu, server, status, tokens
 from leadglass.app.cli.output import INTERRUPTED, fail, fail_on_file, fail_unexpectedly, prepare, say
 from leadglass.core.errors import LeadglassError
 
@@ -34,6 +34,7 @@ journal.register(app)
 keys.register(app)
 tokens.register(app)
 scan.register(app)
+conformance.register(app)
 
 
 def _version(wanted: bool) -> None:
