@@ -31,12 +31,16 @@ from leadglass.services.frames import Frames
 from leadglass.services.ingest import Ingest
 from leadglass.services.maintenance import Maintenance
 from leadglass.services.metadata import Metadata
+from leadglass.services.one_time_codes import OneTimeCodes
 from leadglass.services.open_records import OpenRecords
 from leadglass.services.openid import OpenId
 from leadglass.services.programs import Programs
 from leadglass.services.recovery import Recovery
 from leadglass.services.render import Render
 from leadglass.services.retrieve import Retrieve
+from leadglass.services.second_factors import SecondFactors
+from leadglass.services.sessions import Sessions
+from leadglass.services.sign_in import SignIn
 from leadglass.services.tokens import Tokens
 from leadglass.services.trash import Trash
 from leadglass.vault.store import SegmentVault
@@ -47,6 +51,7 @@ DECODERS = 2  # at work at a time; a spare is warm beside them
 THREADS = 8  # of storing: disk and encryption
 FINDERS = 4
 READERS = 8
+SIGN_INS = 2  # each takes 64 MiB while it hashes a password
 
 
 @dataclass(slots=True)
@@ -75,6 +80,9 @@ class Archive:
     credentials: Credentials
     tokens: Tokens
     programs: Programs
+    sessions: Sessions
+    codes: OneTimeCodes
+    sign_in: SignIn
     threads: ThreadPoolExecutor
 
 
@@ -119,6 +127,18 @@ def open_archive(home: Home, config: Config, keys: KeySet, *, budget: BufferBudg
         provider = OpenId(config.openid, HttpsDocuments(), threads) if config.openid else None
         programs = Programs(state, keys.token, refusals=refusals, provider=provider)
         stack.callback(programs.write_uses, at_once=True)
+        sessions = Sessions(state.people, state, keys.token)
+        codes = OneTimeCodes(state.people, keys.token)
+        sign_in = SignIn(
+            state.people,
+            sessions,
+            codes,
+            SecondFactors(state.people, keys.token),
+            journal=journal,
+            refusals=refusals,
+            rules=config.accounts,
+            threads=_threads(stack, "sign-in", SIGN_INS),
+        )
         trash = Trash(gate, state, catalog, journal)
         ingest = Ingest(
             gate,
@@ -184,5 +204,8 @@ def open_archive(home: Home, config: Config, keys: KeySet, *, budget: BufferBudg
             Credentials(gate, journal, lambda: authority_of(state, keys.ca)),
             Tokens(gate, state, journal, keys.token),
             programs,
+            sessions,
+            codes,
+            sign_in,
             threads,
         )

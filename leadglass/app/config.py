@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from leadglass.access.accounts import AccountRules
 from leadglass.access.openid import OpenIdSettings
+from leadglass.app.accounts_config import account_rules
 from leadglass.app.metrics_config import MetricsListener, metrics_listener
 from leadglass.app.openid_config import openid_of
 from leadglass.app.toml_tables import Tables
@@ -20,7 +22,8 @@ from leadglass.core.limits import MAX_BODY, MAX_INSTANCE, MIB
 from leadglass.services.quotas import QuotaLimits
 
 MAX_OVERRIDE_DAYS = 90
-_TABLES = {"archive", "keys", "listener", "metrics", "networks", "openid", "override", "uploads", "web", "web_limits"}
+_TABLES = {"accounts", "archive", "keys", "listener", "metrics", "networks", "openid", "override", "uploads", "web"}
+_TABLES |= {"web_limits"}
 KEY_SOURCES = ("file", "credential", "fd", "command", "passphrase")
 
 
@@ -78,6 +81,7 @@ class Config:
     openid: OpenIdSettings | None = None
     web_limits: QuotaLimits = field(default_factory=QuotaLimits)
     metrics: MetricsListener | None = None
+    accounts: AccountRules = field(default_factory=AccountRules)
 
     def overridden(self, risk: str, today: dt.date, device: str = "") -> Override | None:
         """The override in force for `risk` (and, where given, `device`)."""
@@ -119,6 +123,7 @@ def parse_config(raw: Mapping[str, Any], where: str = "leadglass.toml") -> Confi
         demo=tables.truth(archive, "demo", "archive", default=False),
         uploads=_uploads(tables, tables.table(raw, "uploads", needed=False)),
         metrics=metrics_listener(tables, raw),
+        accounts=account_rules(tables, raw),
         web_limits=quota_limits(tables, tables.table(raw, "web_limits", needed=False)),
         web=tuple(web_listener(tables, item) for item in tables.tables(raw, "web")),
     )

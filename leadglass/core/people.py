@@ -71,6 +71,14 @@ class People(Protocol):
         """The code, which is good no more; None if there is none that is, for this purpose."""
         ...
 
+    def code(self, digest: bytes, purpose: Purpose, now: int) -> OneTimeCode | None:
+        """The code, which stays good; None if there is none that is, for this purpose."""
+        ...
+
+    def use_once(self, code: OneTimeCode) -> bool:
+        """Keep a code unless there is one of its digest; whether there was none. Counts no epoch."""
+        ...
+
     def drop_codes(self, purpose: Purpose, subject: str) -> None:
         """Forget all codes for this."""
         ...

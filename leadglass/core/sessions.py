@@ -46,6 +46,7 @@ class Purpose(Enum):
     ENROL = "enrol"  # an account's owner sets a password
     SECOND_FACTOR = "second-factor"  # between the password and the second factor
     VIEWER = "viewer"  # from the pages into the viewer's origin
+    USED = "used"  # the challenge of a passkey or a provider's answer, kept so that it is good no second time
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,6 +126,19 @@ class SqlitePeople:
         code = None if row is None else code_from(_document(row))
         return code if code is not None and now < code.expires else None
 
+    def code(self, digest: bytes, purpose: Purpose, now: int) -> OneTimeCode | None:
+        """The code, which stays good."""
+        sql = "SELECT document FROM codes WHERE digest = ? AND purpose = ?"
+        row = self._engine.read_one(sql, (digest, purpose.value))
+        code = None if row is None else code_from(_document(row))
+        return code if code is not None and now < code.expires else None
+
+    def use_once(self, code: OneTimeCode) -> bool:
+        """Keep a code unless there is one of its digest."""
+        row = (code.digest, code.purpose.value, code.subject, code.expires, _text(code))
+        with self._engine.write() as connection:
+            return bool(connection.execute("INSERT OR IGNORE INTO codes VALUES (?, ?, ?, ?, ?)", row).rowcount)
+
     def drop_codes(self, purpose: Purpose, subject: str) -> None:
         """Forget all codes for this."""
         with self._change() as connection:

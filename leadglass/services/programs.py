@@ -183,7 +183,7 @@ class Programs:
         else:
             raise Refusal("no-token")
         admitted = self._keep(proved, bearer, digest, epoch)
-        self._guesses.note_admitted(_network(address), digest.hex())
+        self._guesses.note_admitted(network_of(address), digest.hex())
         self._note_admitted(proved, address)
         return admitted
 
@@ -207,12 +207,12 @@ class Programs:
         return admitted
 
     def _require_no_guessing(self, address: str, digest: bytes) -> None:
-        if self._guesses.puts_off(_network(address), digest.hex(), self._now()):
+        if self._guesses.puts_off(network_of(address), digest.hex(), self._now()):
             raise Refusal("guessing")
 
     def _refuse(self, cause: str, address: str, digest: bytes) -> None:
         if digest and cause != "guessing":
-            self._guesses.note_refused(_network(address), digest.hex(), self._now())
+            self._guesses.note_refused(network_of(address), digest.hex(), self._now())
         details: dict[str, str | int] = {"reason": cause}
         kind, what = EventKind.USER_AUTHENTICATION, "program-refused"
         self._refusals.record(JournalEvent(kind, what, "", address, Outcome.MINOR_FAILURE, details))
@@ -233,7 +233,7 @@ def _bearer_of(authorization: str) -> str:
     return rest.strip(" ") if scheme.lower() == "bearer" else ""
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
     """What guesses are counted by: an IPv4 address, an IPv6 /64 (one caller has all of it)."""
     try:
         parsed = ip_address(address.partition("%")[0])

@@ -133,6 +133,16 @@ class Sessions:
         """Sign out: this session, and those that came from it."""
         self._people.end_sessions(digest=person.session.digest)
 
+    def take_over(self, old: bytes, cookie: str, owner: str) -> None:
+        """The session of `cookie` takes the place of an older one of its owner; what came from that goes on."""
+        session = self._people.session(old)
+        if session is None or session.share or session.owner != owner:
+            return
+        for child in self._people.sessions(owner):
+            if child.parent == old:
+                self._people.put_session(replace(child, parent=self.digest(cookie)))
+        self._people.end_sessions(digest=old)
+
     def _remembered(self, digest: bytes) -> Person | None:
         known = self._known.get(digest)
         if known is None or known[0] != self._people.rights_epoch():

@@ -12,7 +12,8 @@ from leadglass.app.config import parse_config
 from leadglass.core.errors import LeadglassError
 
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text("utf-8")
-TABLES = ("archive", "keys", "listener", "web", "uploads", "web_limits", "metrics", "openid", "networks", "override")
+TABLES = ("archive", "accounts", "keys", "listener", "web", "uploads", "web_limits", "metrics", "openid", "networks")
+TABLES += ("override",)
 LISTS = ("listener", "web", "override")
 
 
