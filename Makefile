@@ -13,7 +13,7 @@ LOCK := $(PY) -m uv pip compile --quiet --universal --generate-hashes --no-emit-
 PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
 
-.PHONY: help install demo test giants lint bench fuzz lock clean
+.PHONY: help install demo viewer wheel test giants lint bench fuzz lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -22,6 +22,12 @@ install: $(VENV)/.stamp-run ## install Leadglass into .venv: .venv/bin/leadglass
 
 demo: $(VENV)/.stamp-run ## start an archive with sample studies under ./leadglass-demo
 	@$(PY) -m leadglass.app demo
+
+viewer: $(VENV)/bin/python ## fetch OHIF, which shows studies in the browser (needs npm)
+	@$(PY) tools/viewer
+
+wheel: $(VENV)/.stamp-run ## build dist/leadglass-*.whl, with the viewer in it if it was fetched
+	@$(PY) -m hatchling build -t wheel
 
 test: $(VENV)/.stamp-dev ## run every test (as root: installs the peers for the interop tests first)
 	@tools/peers

@@ -11,6 +11,7 @@ import hypothesis
 import pytest
 
 from leadglass.app.namespaces import enclosing
+from leadglass.web.viewer.files import read_viewer
 
 SEARCH_PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin", "/sbin"))
 LEFT_OUT = "left out, peer missing: "
@@ -65,6 +66,14 @@ class Namespaces(Peer):
         return bool(enclosing())
 
 
+class Viewer(Peer):
+    """OHIF, which tools/viewer fetches; Chromium shows it."""
+
+    @property
+    def present(self) -> bool:
+        return super().present and read_viewer() is not None
+
+
 DCMTK_TOOLS = (
     *("echoscu", "storescu", "storescp", "findscu", "movescu", "getscu", "dcmqrscp"),
     *("dcmdump", "dcmconv", "dcmftest", "img2dcm"),
@@ -78,6 +87,8 @@ PEERS = {
         Peer("gdcm", "libgdcm-tools", ("gdcmscu", "gdcmconv")),
         Namespaces("namespaces", "util-linux", ("unshare",)),
         Peer("chromium", "chromium", ("chromium",)),
+        Peer("npm", "npm", ("npm", "node")),
+        Viewer("ohif", "npm", ("chromium",)),
         NpmPeer("oidc-provider", "npm", ("node",)),
         NpmPeer("dicomweb-client", "npm", ("node",)),
     )
