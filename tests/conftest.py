@@ -86,6 +86,7 @@ PEERS = {
         OrthancPlugin("orthanc-dicomweb", "libOrthancDicomWeb.so"),
         Peer("gdcm", "libgdcm-tools", ("gdcmscu", "gdcmconv")),
         Namespaces("namespaces", "util-linux", ("unshare",)),
+        Peer("iproute2", "iproute2", ("ip",)),
         Peer("chromium", "chromium", ("chromium",)),
         Peer("npm", "npm", ("npm", "node")),
         Viewer("ohif", "npm", ("chromium",)),

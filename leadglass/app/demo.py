@@ -154,10 +154,12 @@ def _seen_by_strangers(home: Home) -> str:
     seen = look(config, devices)
     if not seen.clean:
         raise LeadglassError(ErrorCode.UNSAFE, "A stranger gets into the demo: leadglass scan self says how.")
-    tried = sum(impostor.let_in is not None for impostor in seen.impostors)
+    tried = sum(impostor.let_in is not None for impostor in (*seen.impostors, *seen.elsewhere.impostors))
+    source = seen.elsewhere.source
+    where = f"this machine and from {source} in a network namespace" if source else "this machine"
     return (
-        f"\nAs a stranger sees it (leadglass scan self): {len(seen.results)} listeners tried, and {tried} enrolled "
-        "titles from wrong addresses: a stranger gets nowhere."
+        f"\nAs a stranger sees it (leadglass scan self): {len(seen.results)} listeners tried from {where}, and {tried} "
+        "enrolled titles from wrong addresses: a stranger gets nowhere."
     )
 
 

@@ -17,13 +17,14 @@ from commanding import leadglass
 
 from leadglass.app.config import read_config
 from leadglass.app.home import Home
+from leadglass.app.namespaces import enclosing
 
 ROOT = Path(__file__).parents[2]
 
 
-def demo(folder, *words, port=0):
+def demo(folder, *words, port=0, before=()):
     ports = ("--port", str(port or archives.free_port()), "--web-port", str(archives.free_port()))
-    command = [sys.executable, "-m", "leadglass.app", "demo", "--home", str(folder), *ports, *words]
+    command = [*before, sys.executable, "-m", "leadglass.app", "demo", "--home", str(folder), *ports, *words]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
@@ -78,6 +79,16 @@ def test_the_lines_it_prints_can_be_pasted(made, running, dcmtk, tmp_path):
         done = subprocess.run(command, capture_output=True, timeout=100, cwd=tmp_path, check=False)
         assert (done.returncode == 0) is ("STRANGER" not in words), line
     assert len(list(tmp_path.iterdir())) == 122  # what getscu fetched
+
+
+@pytest.mark.slow
+@pytest.mark.interop("namespaces", "iproute2")
+def test_a_neighbour_gets_nowhere_in_it(made):
+    inside = (*enclosing(), "sh", "-c", 'ip link set lo up; exec "$@"', "sh")
+    process = demo(made, "--no-serve", before=inside)
+    out, err = process.communicate(timeout=110)
+    assert process.returncode == 0, err
+    assert re.search(r"from this machine and from [0-9.]+ in a network namespace.*a stranger gets nowhere", out)
 
 
 @pytest.mark.slow

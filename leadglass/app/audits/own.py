@@ -11,32 +11,25 @@ import datetime as dt
 import ipaddress
 import secrets
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import uvloop
 
+from leadglass.app.audits.elsewhere import Elsewhere, Listener, look_from_elsewhere
+from leadglass.app.audits.stranger import Impostor, is_let_in, look_at, own_scope
 from leadglass.app.config import Config
 from leadglass.core.device import Device
-from leadglass.exposure.asking import line
 from leadglass.exposure.audit import Result
 from leadglass.exposure.changes import is_open
 from leadglass.exposure.dialer import ScopedDialer
-from leadglass.exposure.facts import Answer, Fact, Observation
 from leadglass.exposure.findings import Rung
-from leadglass.exposure.observing import observe
-from leadglass.exposure.proposal import LITTLE
-from leadglass.exposure.registry import PROBES
-from leadglass.exposure.rules.judge import judge
-from leadglass.exposure.scope import Pace, Scope
+from leadglass.exposure.scope import Scope
 from leadglass.exposure.service import Service
-from leadglass.exposure.site import Site
-from leadglass.exposure.streams import Unreachable
-from leadglass.exposure.upper_layer import Talk, associate, request
 
-_PACE = Pace(per_host=1000, total=1000, concurrent=16, connect_timeout=5, probe_timeout=10)
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - as listeners are written
+_UNASKED = "it was not asked for"
 
 OUTSIDE = """# A look at this archive from outside. Run it on a machine that is not in your network:
 #   leadglass scan sign {name}, then leadglass scan run {name}
@@ -54,28 +47,20 @@ ports = [{ports}]
 
 
 @dataclass(frozen=True, slots=True)
-class Impostor:
-    """An enrolled title called from an address that is not its own. `let_in` None: it could not be tried."""
-
-    device: str
-    service: Service
-    source: str
-    let_in: bool | None
-
-
-@dataclass(frozen=True, slots=True)
 class OwnLook:
-    """What a stranger got."""
+    """What a stranger got: on this machine, and from a network namespace where one could be made."""
 
     results: tuple[Result, ...]
     impostors: tuple[Impostor, ...]
+    elsewhere: Elsewhere = field(default_factory=lambda: Elsewhere(why=_UNASKED))
 
     @property
     def clean(self) -> bool:
         """Whether nothing was open, nobody was let in, and every listener answered."""
         reached = all(result.assessment.rung >= Rung.PORT_OPEN for result in self.results)
         nobody = not any(impostor.let_in for impostor in self.impostors)
-        return bool(self.results) and reached and nobody and not any(is_open(result) for result in self.results)
+        shut = not any(is_open(result) for result in self.results)
+        return bool(self.results) and reached and nobody and shut and self.elsewhere.clean
 
 
 def services_of(config: Config) -> list[tuple[Service, bool]]:
@@ -85,10 +70,15 @@ def services_of(config: Config) -> list[tuple[Service, bool]]:
     return dicom + web
 
 
-def look(config: Config, devices: Sequence[Device]) -> OwnLook:
-    """Audit the listeners; the archive has to be serving."""
+def look(config: Config, devices: Sequence[Device], *, elsewhere: bool = True) -> OwnLook:
+    """Audit the listeners of a served archive; with `elsewhere` from a network namespace, too."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_look(config, devices))
+        results, impostors = runner.run(_look(config, devices))
+    if not elsewhere:
+        return OwnLook(results, impostors)
+    dicom = [Listener(item.host, item.port, dicom=True) for item in config.listeners]
+    web = [Listener(item.host, item.port, dicom=False) for item in config.web if not item.unix]
+    return OwnLook(results, impostors, look_from_elsewhere([*dicom, *web], devices, config.ae_titles[0]))
 
 
 def outside_scope(config: Config, path: Path) -> None:
@@ -101,15 +91,12 @@ def outside_scope(config: Config, path: Path) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-async def _look(config: Config, devices: Sequence[Device]) -> OwnLook:
+async def _look(config: Config, devices: Sequence[Device]) -> tuple[tuple[Result, ...], tuple[Impostor, ...]]:
     services = services_of(config)
-    scope = _scope(service for service, _ in services)
+    scope = own_scope(service for service, _ in services)
     secret = secrets.token_bytes(32)
     dialer = ScopedDialer(scope, now=time.time)
-    results = []
-    for service, _ in services:
-        seen = await _seen(service, scope, dialer, secret)
-        results.append(Result(seen, judge(seen)))
+    results = [await look_at(service, scope, dialer, secret) for service, _ in services]
     impostors = [
         await _impostor(scope, service, device, title, config.ae_titles[0])
         for service, dicom in services
@@ -117,16 +104,7 @@ async def _look(config: Config, devices: Sequence[Device]) -> OwnLook:
         for device in devices
         for title in device.ae_titles
     ]
-    return OwnLook(tuple(results), tuple(impostors))
-
-
-async def _seen(service: Service, scope: Scope, dialer: ScopedDialer, secret: bytes) -> Observation:
-    try:
-        await dialer.knock(service)
-    except Unreachable:
-        now = time.time()
-        return Observation(service, now, now, (Fact("T01", Answer.NO, "The listener does not answer."),))
-    return await observe(service, scope, dialer, probes=PROBES, now=time.time, secret=secret)
+    return tuple(results), tuple(impostors)
 
 
 async def _impostor(scope: Scope, service: Service, device: Device, title: str, called: str) -> Impostor:
@@ -134,17 +112,7 @@ async def _impostor(scope: Scope, service: Service, device: Device, title: str, 
     if not source:
         return Impostor(device.name, service, "", None)
     dialer = ScopedDialer(scope, now=time.time, source=source)
-    site = Site(service, scope, dialer, time.time)
-    for tls in (False, True):
-        try:
-            async with line(site, site.deadline(), tls=tls) as stream:
-                answer = await associate(stream, request(called, title, LITTLE))
-                if isinstance(answer, Talk):
-                    await answer.abort()
-                    return Impostor(device.name, service, source, let_in=True)
-        except Unreachable:
-            continue
-    return Impostor(device.name, service, source, let_in=False)
+    return Impostor(device.name, service, source, await is_let_in(service, scope, dialer, called, title))
 
 
 def _foreign(address: str, device: Device) -> str:
@@ -157,15 +125,6 @@ def _foreign(address: str, device: Device) -> str:
         if not any(source in network for network in networks):
             return str(source)
     return ""
-
-
-def _scope(services: Iterable[Service]) -> Scope:
-    """This machine's own listeners and nothing else."""
-    listed = list(services)
-    now = time.time()
-    networks = tuple(ipaddress.ip_network(address) for address in sorted({service.address for service in listed}))
-    ports = tuple(sorted({service.port for service in listed}))
-    return Scope("the archive itself", "", now - 1, now + 3600, networks, ports=ports, pace=_PACE)
 
 
 def _reached(host: str) -> str:
