@@ -22,6 +22,7 @@ from leadglass.journal.writer import ChainedJournal
 from leadglass.keys.keyset import KeySet
 from leadglass.net.documents import HttpsDocuments
 from leadglass.sandbox.pool import SandboxPool
+from leadglass.services.accounts import Accounts
 from leadglass.services.admit import Gate
 from leadglass.services.budget import BufferBudget
 from leadglass.services.credentials import Credentials
@@ -34,6 +35,7 @@ from leadglass.services.metadata import Metadata
 from leadglass.services.one_time_codes import OneTimeCodes
 from leadglass.services.open_records import OpenRecords
 from leadglass.services.openid import OpenId
+from leadglass.services.own_account import OwnAccount
 from leadglass.services.programs import Programs
 from leadglass.services.recovery import Recovery
 from leadglass.services.render import Render
@@ -83,6 +85,8 @@ class Archive:
     sessions: Sessions
     codes: OneTimeCodes
     sign_in: SignIn
+    accounts: Accounts
+    own_account: OwnAccount
     threads: ThreadPoolExecutor
 
 
@@ -129,11 +133,12 @@ def open_archive(home: Home, config: Config, keys: KeySet, *, budget: BufferBudg
         stack.callback(programs.write_uses, at_once=True)
         sessions = Sessions(state.people, state, keys.token)
         codes = OneTimeCodes(state.people, keys.token)
+        factors = SecondFactors(state.people, keys.token)
         sign_in = SignIn(
             state.people,
             sessions,
             codes,
-            SecondFactors(state.people, keys.token),
+            factors,
             journal=journal,
             refusals=refusals,
             rules=config.accounts,
@@ -200,12 +205,15 @@ def open_archive(home: Home, config: Config, keys: KeySet, *, budget: BufferBudg
                 gateways=gather().gateways,
                 internal=config.internal_networks,
                 overridden=lambda risk, device: config.overridden(risk, today(), device) is not None,
+                people=state.people,
             ),
             Credentials(gate, journal, lambda: authority_of(state, keys.ca)),
-            Tokens(gate, state, journal, keys.token),
+            Tokens(gate, state, journal, keys.token, people=state.people),
             programs,
             sessions,
             codes,
             sign_in,
+            Accounts(gate, state.people, state, codes, journal=journal),
+            OwnAccount(gate, sessions, state.people, codes, factors, journal=journal, rules=config.accounts),
             threads,
         )

@@ -10,7 +10,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.events import EventKind, JournalEvent, Outcome
 from leadglass.core.ports import Journal
-from leadglass.core.principal import Principal, Right
+from leadglass.core.principal import Principal, PrincipalKind, Right
 from leadglass.core.query import Query, Selection
 
 Args = ParamSpec("Args")
@@ -27,6 +27,18 @@ class Gate:
         """Return if `principal` has `right`; raise LeadglassError NOT_AUTHORISED otherwise."""
         if right in principal.rights:
             return
+        self._refused(principal, right.value, use_case)
+        raise LeadglassError(ErrorCode.NOT_AUTHORISED, f"This needs the right '{right.value}'.")
+
+    def admit_owner(self, principal: Principal, owner: str, use_case: str) -> None:
+        """Return if `principal` is the person whose account `owner` is; raise LeadglassError NOT_AUTHORISED
+        otherwise."""
+        if principal.kind is PrincipalKind.PERSON and owner and principal.name == owner:
+            return
+        self._refused(principal, "own account", use_case)
+        raise LeadglassError(ErrorCode.NOT_AUTHORISED, "Only who has this account may do that, at the pages.")
+
+    def _refused(self, principal: Principal, right: str, use_case: str) -> None:
         self._journal.record(
             JournalEvent(
                 EventKind.SECURITY_ALERT,
@@ -34,10 +46,9 @@ class Gate:
                 principal.name,
                 principal.address,
                 Outcome.SERIOUS_FAILURE,
-                {"right": right.value, "use_case": use_case},
+                {"right": right, "use_case": use_case},
             )
         )
-        raise LeadglassError(ErrorCode.NOT_AUTHORISED, f"This needs the right '{right.value}'.")
 
 
 class Gated(Protocol):

@@ -9,6 +9,7 @@ from leadglass.access.devices import checked
 from leadglass.core.device import Device
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.events import EventKind, JournalEvent
+from leadglass.core.people import People
 from leadglass.core.ports import Journal, State
 from leadglass.core.principal import Principal, Right
 from leadglass.services.admit import Gate, use_case
@@ -26,6 +27,7 @@ class DeviceRegister:
         *,
         gateways: Sequence[str],
         internal: Sequence[str],
+        people: People,
         overridden: Callable[[str, str], bool] = lambda risk, device: False,
     ) -> None:
         self.gate = gate
@@ -33,6 +35,7 @@ class DeviceRegister:
         self._journal = journal
         self._gateways = gateways
         self._internal = internal
+        self._people = people
         self._overridden = overridden
 
     @use_case(Right.ADMINISTER, EventKind.APPLICATION_ACTIVITY)
@@ -54,6 +57,8 @@ class DeviceRegister:
             raise LeadglassError(ErrorCode.USAGE, f"There is a device named {device.name} already.")
         if self._state.token(device.name) is not None:
             raise LeadglassError(ErrorCode.USAGE, "A token has that name; journals could not tell them apart.")
+        if self._people.account(device.name.lower()) is not None:
+            raise LeadglassError(ErrorCode.USAGE, "An account has that name; journals could not tell them apart.")
         self._put(principal, "device-enrolled", device)
 
     @use_case(Right.ADMINISTER, EventKind.SECURITY_ALERT)

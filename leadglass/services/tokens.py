@@ -18,6 +18,7 @@ from leadglass.access.tokens import (
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.events import EventKind, JournalEvent
 from leadglass.core.limits import MAX_REACH_ENTRIES
+from leadglass.core.people import People
 from leadglass.core.ports import Journal, State
 from leadglass.core.principal import Principal, Right
 from leadglass.core.reach import EVERYTHING, Reach
@@ -56,9 +57,12 @@ class Tokens:
         state: State,
         journal: Journal,
         token_key: bytes,
+        *,
+        people: People,
         now: Callable[[], int] = time.time_ns,
     ) -> None:
         self.gate = gate
+        self._people = people
         self._state = state
         self._journal = journal
         self._token_key = token_key
@@ -138,6 +142,8 @@ class Tokens:
             raise LeadglassError(ErrorCode.USAGE, "There is a token of that name already; revoke it first.")
         if self._state.device(wanted.name) is not None:
             raise LeadglassError(ErrorCode.USAGE, "A device has that name; journals could not tell them apart.")
+        if self._people.account(wanted.name.lower()) is not None:
+            raise LeadglassError(ErrorCode.USAGE, "An account has that name; journals could not tell them apart.")
 
     def _note(self, principal: Principal, what: str, **details: str | int) -> None:
         """In the journal, durably, before it counts."""

@@ -22,17 +22,24 @@ from objects import data_set, encoded, image, store, store_one, study_uid, uid, 
 
 import leadglass.services
 from leadglass.app.archive import Archive
+from leadglass.core.accounts import Account, Role
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.events import EventKind, JournalEvent, Outcome
 from leadglass.core.pictures import RenderRequest
 from leadglass.core.principal import SYSTEM, Principal, PrincipalKind, Right
 from leadglass.core.query import Level, Query, Selection
 from leadglass.core.reach import Reach
+from leadglass.core.sessions import Audience, Session
 from leadglass.core.tokens import Grant, Scope
 from leadglass.index.catalog import SqliteCatalog
+from leadglass.services.accounts import WantedAccount
 from leadglass.services.admit import Gate
+from leadglass.services.oneself import OwnUseCase, StaleProofError
+from leadglass.services.own_account import OwnAccount
+from leadglass.services.sessions import Person
 from leadglass.services.tokens import Wanted
 
+OWNER = Account("rossi", "Anna", frozenset({Role.CLINICIAN}), 1, "set-up")
 NOBODY = Principal(PrincipalKind.DEVICE, "nobody", frozenset(), "192.0.2.9")
 
 # Public classes with behaviour that are no use cases.
@@ -68,6 +75,7 @@ EXEMPT_FUNCTIONS = {
     "admission.destination_of": "decides by a principal which destination it may use; gives nothing of patients",
     "admission.printable": "pure: an AE title as text",
     "admit.use_case": "it declares use cases",
+    "oneself.of_oneself": "it declares use cases of a person on the own account",
     "compare.is_whole": "a part of Ingest: whether what is stored can be read",
     "compare.same_values": "a part of Ingest: compares a resend with what is stored",
     "convert.conversion_target": "pure: chooses a transfer syntax",
@@ -123,11 +131,19 @@ def has_gate(kind: type) -> bool:
 
 
 GATED = {name: kind for name, kind in classes() if has_gate(kind)}
+# Their use cases are of a person on the own account: who it is counts there, no right.
+OF_PERSONS = {OwnAccount}
+OWN = [
+    pytest.param(kind, method, id=f"{name}.{method}")
+    for name, kind in GATED.items()
+    for method in public_methods(kind)
+    if kind in OF_PERSONS
+]
 METHODS = [
     pytest.param(kind, method, id=f"{name}.{method}")
     for name, kind in GATED.items()
     for method in public_methods(kind)
-    if f"{name}.{method}" not in EXEMPT_METHODS
+    if f"{name}.{method}" not in EXEMPT_METHODS and kind not in OF_PERSONS
 ]
 
 
@@ -188,6 +204,74 @@ def test_nobody_enters_without_the_right(kind: type, method: str) -> None:
         assert event.details == {"right": declared.right.value, "use_case": f"{kind.__name__}.{method}"}
 
 
+def person(**changes: Any) -> Person:
+    """Somebody who signed in a moment ago, with every right, but for what is changed."""
+    session = Session(b"d" * 32, Audience.PAGES, "rossi", created=1, expires=2, last_seen=1, raised=1)
+    principal = Principal(PrincipalKind.PERSON, "rossi", frozenset(Right), "192.0.2.9")
+    of_principal = {key: changes.pop(key) for key in ("kind", "name") if key in changes}
+    session = dataclasses.replace(session, **changes)
+    return Person(dataclasses.replace(principal, **of_principal), session, OWNER, "csrf")
+
+
+# Nobody of them is the person whose account it is, at the pages.
+OTHERS = {
+    "a principal of another name": person(name="bianchi"),
+    "a program of the same name": person(kind=PrincipalKind.PROGRAM),
+    "the operator": person(kind=PrincipalKind.OPERATOR),
+    "another's session": person(owner="bianchi"),
+    "a session of the viewer": person(audience=Audience.VIEWER),
+    "a session of a share": person(audience=Audience.SHARE, share=True),
+}
+
+
+class NeverFresh:
+    """Sessions in which everybody proved who it is too long ago."""
+
+    @staticmethod
+    def fresh(person: Person) -> bool:
+        return False
+
+
+@pytest.mark.parametrize("other", OTHERS)
+@pytest.mark.parametrize(("kind", "method"), OWN)
+def test_nobody_but_the_owner_enters_at_the_pages(kind: type, method: str, other: str) -> None:
+    journal = Memory()
+    host = kind.__new__(kind)
+    host.gate, host.people = Gate(journal), NeverFresh()
+    with pytest.raises(LeadglassError) as refused:
+        getattr(host, method)(OTHERS[other])
+    assert refused.value.code is ErrorCode.NOT_AUTHORISED
+    (event,) = journal.events
+    assert (event.kind, event.outcome) == (EventKind.SECURITY_ALERT, Outcome.SERIOUS_FAILURE)
+    assert event.details == {"right": "own account", "use_case": f"{kind.__name__}.{method}"}
+
+
+# What may be done for as long as the session lasts; everything else needs a proof of the last five minutes.
+WITHOUT_PROOF = {
+    "sessions": "shows where one is signed in",
+    "end_session": "signs out: it takes rights away",
+    "end_other_sessions": "signs out: it takes rights away",
+    "choose_language": "gives no right",
+}
+
+
+@pytest.mark.parametrize(("kind", "method"), OWN)
+def test_the_owner_proves_again_who_it_is_before_anything_that_gives_rights(kind: type, method: str) -> None:
+    declared = getattr(getattr(kind, method), "declared", None)
+    assert isinstance(declared, OwnUseCase), "not declared with @of_oneself"
+    assert declared.fresh is (method not in WITHOUT_PROOF)
+    host = kind.__new__(kind)
+    host.gate, host.people = Gate(Memory()), NeverFresh()
+    if declared.fresh:
+        with pytest.raises(StaleProofError):
+            getattr(host, method)(person())
+
+
+@pytest.mark.parametrize(("kind", "method"), OWN)
+def test_an_own_use_case_takes_the_person_first(kind: type, method: str) -> None:
+    assert list(inspect.signature(getattr(kind, method)).parameters)[:2] == ["self", "person"]
+
+
 @pytest.mark.parametrize(("kind", "method"), METHODS)
 def test_a_use_case_takes_the_principal_first(kind: type, method: str) -> None:
     assert list(inspect.signature(getattr(kind, method)).parameters)[:2] == ["self", "principal"]
@@ -218,6 +302,15 @@ async def called(archive: Archive, kind: type, method: str, who: Principal = SYS
         "Tokens.grant": lambda: archive.tokens.grant(who, Grant("known", study_uid(1))),
         "Tokens.grants": lambda: archive.tokens.grants(who),
         "Tokens.withdraw": lambda: archive.tokens.withdraw(who, Grant("known", study_uid(2))),
+        "Accounts.accounts": lambda: archive.accounts.accounts(who),
+        "Accounts.account": lambda: archive.accounts.account(who, "rossi"),
+        "Accounts.add": lambda: archive.accounts.add(who, WantedAccount("bianchi", "Ugo", OWNER.roles)),
+        "Accounts.enable": lambda: archive.accounts.enable(who, "rossi", enabled=False),
+        "Accounts.change_roles": lambda: archive.accounts.change_roles(who, "rossi", frozenset({Role.AUDITOR})),
+        "Accounts.describe": lambda: archive.accounts.describe(who, "rossi", display="Anna B."),
+        "Accounts.reset": lambda: archive.accounts.reset(who, "rossi"),
+        "Accounts.end_sessions": lambda: archive.accounts.end_sessions(who, "rossi"),
+        "Accounts.emergencies": lambda: archive.accounts.emergencies(who),
         "Credentials.authority": lambda: archive.credentials.authority(who),
         "Credentials.issue": lambda: archive.credentials.issue(who, device("mr")),
         "Credentials.sign": lambda: archive.credentials.sign(who, device("mr"), certificate_request()),
@@ -261,6 +354,7 @@ async def test_a_use_case_journals_what_it_declares(
     archive.trash.delete(SYSTEM, whole_study(2), "test")
     archive.tokens.issue(SYSTEM, Wanted("known", frozenset({Scope.READ})))
     archive.tokens.grant(SYSTEM, Grant("known", study_uid(2)))
+    assert archive.state.people.add_account(OWNER)
     events: list[JournalEvent] = []
     monkeypatch.setattr(archive.journal, "record", lambda event, **_: events.append(event))
     if await called(archive, kind, method):

@@ -130,9 +130,14 @@ async def _fill(archive: Archive) -> dict[int, str]:
     return versions
 
 
+def _register(archive: Archive, clock: Clock) -> Tokens:
+    state = archive.state
+    return Tokens(archive.gate, state, archive.journal, archive.keys.token, people=state.people, now=clock.ns)
+
+
 def _tokens(archive: Archive, clock: Clock, folder: Path) -> Iterator[tuple[str, str]]:
     def issue(name: str, scopes: frozenset[Scope] = ALL, **changes: object) -> tuple[str, str]:
-        tokens = Tokens(archive.gate, archive.state, archive.journal, archive.keys.token, clock.ns)
+        tokens = _register(archive, clock)
         return name, tokens.issue(SYSTEM, replace(Wanted(name, scopes), **changes)).text  # type: ignore[arg-type]
 
     yield issue("all")
@@ -145,7 +150,7 @@ def _tokens(archive: Archive, clock: Clock, folder: Path) -> Iterator[tuple[str,
     yield issue("expired", days=1)
     clock.now += 2 * DAY / 1e9
     with archives.opened(archives.make(folder / "other", [])) as other:
-        tokens = Tokens(other.gate, other.state, other.journal, other.keys.token, clock.ns)
+        tokens = _register(other, clock)
         yield "of another archive", tokens.issue(SYSTEM, Wanted("all", ALL)).text
 
 
