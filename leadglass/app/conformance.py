@@ -16,7 +16,8 @@ from leadglass.app.statement import Section, Table, as_html, as_json, as_markdow
 from leadglass.core.principal import DEVICE_RIGHTS
 from leadglass.journal.audit_messages import EVENT_IDS
 from leadglass.net.tls import CIPHERS
-from leadglass.web.routes import ROUTES, Route
+from leadglass.web.route import Route
+from leadglass.web.routes import ROUTES
 
 TITLE: Final = f"DICOM Conformance Statement of Leadglass {__version__}"
 _NOT_THERE: Final = (

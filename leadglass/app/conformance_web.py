@@ -9,7 +9,7 @@ from leadglass.app.statement import Section, Table
 from leadglass.core import limits
 from leadglass.web.description import ALWAYS_REFUSED, Description
 from leadglass.web.descriptions import DESCRIPTIONS, SEARCH
-from leadglass.web.routes import Route
+from leadglass.web.route import Route
 from leadglass.web.urls import BASE
 
 _TITLE: Final = "Web services"

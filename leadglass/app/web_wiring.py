@@ -24,4 +24,5 @@ def doorway_of(archive: Archive) -> WebDoorway:
         uploads=Uploads(BodyLimits(bounds.request), bounds.instance),
         quotas=Quotas(archive.config.web_limits, refusals=archive.refusals),
         conformance=texts(),
+        sessions=archive.sessions,
     )

@@ -1,30 +1,35 @@
 """The ASGI application: guard, authentication, route, right, handler, in this order for every request.
 
-Who is not let in gets the same 401 whatever was asked for: which routes and which studies exist is told to nobody
-else.
+Who is not let in gets the same 401 whatever was asked for (a browser: the way to sign in): which routes and which
+studies exist is told to nobody else. Only pages that say so are open.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import compile_path
 from starlette.types import Receive, Scope, Send
 
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.principal import Principal
+from leadglass.services.sessions import Person
 from leadglass.web.bodiless import Bodiless
+from leadglass.web.browser import CSRF_HEADER, SAFE, cookie_of, require_csrf, require_own_page
 from leadglass.web.capabilities import ROOTS, capabilities
 from leadglass.web.cors import named_origin, preflight, readable
+from leadglass.web.desk import ARCHIVE, Desk
 from leadglass.web.doorway import Call, WebDoorway
 from leadglass.web.guard import ListenerRules, address_of, origin_of, refused
 from leadglass.web.outgoing import Outgoing, Visit
+from leadglass.web.pages.answering import Pages
+from leadglass.web.paths import Table
 from leadglass.web.problem import problem
-from leadglass.web.routes import OPEN, ROUTES, Route
+from leadglass.web.route import Route
+from leadglass.web.routes import OPEN
 from leadglass.web.statuses import refusal
 from leadglass.web.traffic import Traffic
 from leadglass.web.urls import BASE
@@ -42,13 +47,15 @@ class WebDoor:
         doorway: WebDoorway,
         rules: ListenerRules,
         ready: Callable[[], bool],
-        routes: Sequence[Route] = ROUTES,
+        desk: Desk = ARCHIVE,
         traffic: Traffic | None = None,
     ) -> None:
         self._doorway = doorway
         self._rules = rules
         self._ready = ready
-        self._routes = _compiled(routes)
+        self._desk = desk
+        self._routes = Table(desk.routes)
+        self._pages = Pages(doorway, desk.pages)
         self.traffic = traffic or Traffic()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,47 +73,76 @@ class WebDoor:
                 self.traffic.end(visit)
 
     async def _answer(self, scope: Scope, receive: Receive, visit: Visit) -> Response:
+        request = Request(scope, receive)
         try:
-            why = refused(self._rules, scope["headers"])
-            if why is not None:
-                return problem(421, why)
-            if scope["path"] in OPEN:
-                return self._health(scope["path"])
-            origin = named_origin(self._rules, scope["headers"])
-            visit.headers += readable(self._rules, origin)
-            before = preflight(origin, scope["method"], scope["headers"])
-            if before is not None:
-                return before
-            request = Request(scope, receive)
-            principal = await self._principal(request)
-            return await self._routed(request, principal, visit)
+            return await self._admitted(request, visit)
         except LeadglassError as error:
             if error.code in (ErrorCode.INTERNAL, ErrorCode.DAMAGED):
                 log.error("a request failed: %s", error.comment)
-            return refusal(error)
+            return self._pages.refusal(request, error) or refusal(error)
         except Exception as error:  # a fault of ours: its text may hold a patient's data, so only its kind is told
             log.error("a request failed: %s", type(error).__name__, exc_info=log.isEnabledFor(logging.DEBUG))
-            return refusal(LeadglassError(ErrorCode.INTERNAL, ""))
+            inner = LeadglassError(ErrorCode.INTERNAL, "")
+            return self._pages.refusal(request, inner) or refusal(inner)
 
-    async def _principal(self, request: Request) -> Principal:
+    async def _admitted(self, request: Request, visit: Visit) -> Response:
+        scope, headers = request.scope, request.scope["headers"]
+        why = refused(self._rules, headers)
+        if why is not None:
+            return problem(421, why)
+        if scope["path"] in OPEN:
+            return self._health(scope["path"])
+        origin = named_origin(self._rules, headers)
+        visit.headers += readable(self._rules, origin)
+        before = preflight(origin, scope["method"], headers)
+        if before is not None:
+            return before
         client = request.client
-        address = address_of(self._rules, client.host if client else "", request.scope["headers"])
+        address = address_of(self._rules, client.host if client else "", headers)
         words = request.headers.getlist("authorization")
-        # Two of them are none: what stands between might have looked at the other one.
-        return await self._doorway.programs.principal(words[0] if len(words) == 1 else "", address)
+        if words and self._desk.bearers:
+            # Two of them are none: what stands between might have looked at the other one.
+            principal = await self._doorway.programs.principal(words[0] if len(words) == 1 else "", address)
+            return await self._routed(request, principal, visit)
+        return await self._browsed(request, address, visit)
 
-    async def _routed(self, request: Request, principal: Principal, visit: Visit) -> Response:
-        path, method = request.scope["path"], request.method
+    async def _browsed(self, request: Request, address: str, visit: Visit) -> Response:
+        """For who shows no token: the pages, and the routes by a session's cookie."""
+        person, origin = self._person(request, address), self._origin(request)
+        answer = await self._pages.answer(request, person, address, origin, visit)
+        if answer is not None:
+            return answer
+        if person is None:
+            principal = await self._doorway.programs.principal("", address)  # the refusal that everybody gets
+            return await self._routed(request, principal, visit)
+        if request.method not in SAFE:
+            require_own_page(request, origin)
+            require_csrf(person.csrf, request.headers.get(CSRF_HEADER, ""))
+        return await self._routed(request, person.principal, visit, person)
+
+    def _person(self, request: Request, address: str) -> Person | None:
+        sessions = self._doorway.sessions
+        cookie = cookie_of(request, self._desk.audience)
+        if sessions is None or not cookie:
+            return None
+        return sessions.person(cookie, self._desk.audience, address)
+
+    def _origin(self, request: Request) -> str:
+        server = request.scope.get("server")
+        return origin_of(self._rules, request.scope["headers"], server[1] if server else None)
+
+    async def _routed(
+        self, request: Request, principal: Principal, visit: Visit, person: Person | None = None
+    ) -> Response:
+        method = request.method
         wanted = "GET" if method == "HEAD" else method
-        if method == "OPTIONS" and path in ROOTS:
+        call = Call(request, principal, self._doorway, self._origin(request), person)
+        if method == "OPTIONS" and request.scope["path"] in ROOTS:
             visit.route, visit.method = BASE, method
             visit.lease = self._doorway.quotas.begin(principal, export=False)
-            return await capabilities(self._call(request, principal), [route for route, _ in self._routes])
+            return await capabilities(call, self._desk.routes)
         allowed: list[Route] = []
-        for route, match in self._routes:
-            found = match(path)
-            if found is None:
-                continue
+        for route, found in self._routes.at(request.scope["path"]):
             if route.method != wanted:
                 allowed.append(route)
                 continue
@@ -115,18 +151,13 @@ class WebDoor:
             visit.route, visit.method = route.path, method
             visit.lease = self._doorway.quotas.begin(principal, export=route.export)
             request.scope["path_params"] = found
-            return await route.handler(self._call(request, principal))
+            return await route.handler(call)
         if allowed and method == "OPTIONS":
             return Response(None, 204, {"allow": _methods(route for route in allowed if principal.may(route.right))})
         if allowed:
             methods = _methods(allowed)
             return problem(405, f"This takes {methods}.", {"allow": methods})
         raise LeadglassError(ErrorCode.NOT_FOUND, _NOT_HERE)
-
-    def _call(self, request: Request, principal: Principal) -> Call:
-        server = request.scope.get("server")
-        origin = origin_of(self._rules, request.scope["headers"], server[1] if server else None)
-        return Call(request, principal, self._doorway, origin)
 
     def _health(self, path: str) -> Response:
         well = path == OPEN[0] or self._ready()
@@ -136,21 +167,6 @@ class WebDoor:
 def _methods(routes: Iterable[Route]) -> str:
     methods = {"OPTIONS", *(route.method for route in routes)}
     return ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
-
-
-def _compiled(routes: Iterable[Route]) -> list[tuple[Route, Callable[[str], Mapping[str, Any] | None]]]:
-    return [(route, _matcher(route.path)) for route in routes]
-
-
-def _matcher(template: str) -> Callable[[str], Mapping[str, Any] | None]:
-    """Whether a path fits `template`, and its parts."""
-    pattern, _, _ = compile_path(template)
-
-    def match(path: str) -> Mapping[str, Any] | None:
-        found = pattern.match(path)
-        return None if found is None else found.groupdict()
-
-    return match
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

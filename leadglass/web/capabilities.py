@@ -20,7 +20,7 @@ from leadglass.web.descriptions import DESCRIPTIONS
 from leadglass.web.doorway import Call
 from leadglass.web.negotiation import accepted, first_offered
 from leadglass.web.problem import MEDIA_TYPE as PROBLEM
-from leadglass.web.routes import Route
+from leadglass.web.route import Route
 from leadglass.web.urls import BASE
 
 WADL: Final = "application/vnd.sun.wadl+xml"

@@ -18,6 +18,7 @@ from leadglass.services.metadata import Metadata
 from leadglass.services.quotas import Quotas
 from leadglass.services.render import Render
 from leadglass.services.retrieve import Retrieve
+from leadglass.services.sessions import Person, Sessions
 from leadglass.services.trash import Trash
 from leadglass.web.body import BodyLimits
 
@@ -58,6 +59,7 @@ class WebDoorway:
     uploads: Uploads = field(default_factory=Uploads)
     quotas: Quotas = field(default_factory=Quotas)
     conformance: Mapping[str, bytes] = field(default_factory=dict)  # the statement by media type, the plainest first
+    sessions: Sessions | None = None  # of people; without it only programs get in
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,13 @@ class Call:
     principal: Principal
     doorway: WebDoorway
     origin: str = ""  # scheme and host as the client sees them, for the URLs in answers
+    person: Person | None = None  # who is signed in, if the principal is a person
+
+    def still_valid(self) -> bool:
+        """Whether who asks would be let in now, with the same rights: long answers ask again and again."""
+        if self.person is not None and self.doorway.sessions is not None:
+            return self.doorway.sessions.still_valid(self.person)
+        return self.doorway.programs.still_valid(self.principal)
 
     def path(self, name: str) -> str:
         """A part of the path."""

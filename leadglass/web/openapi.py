@@ -16,7 +16,7 @@ from leadglass.web.descriptions import DESCRIPTIONS, OPENAPI_TYPES
 from leadglass.web.doorway import Call
 from leadglass.web.negotiation import accepted, first_offered
 from leadglass.web.problem import MEDIA_TYPE as PROBLEM
-from leadglass.web.routes import Route
+from leadglass.web.route import Route
 
 Node = dict[str, Any]
 

@@ -11,7 +11,7 @@ from leadglass.services.quotas import Lease
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
-# On every answer: nothing here is a page; nothing is sniffed, framed or told to another site.
+# On every answer that does not say otherwise: it is no page; nothing is sniffed, framed or told to another site.
 FIXED: Final[Headers] = (
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
@@ -63,7 +63,7 @@ class Outgoing:
 
 def _sealed(headers: list[tuple[bytes, bytes]], further: Headers) -> list[tuple[bytes, bytes]]:
     known = {name for name, _ in headers}
-    headers += [*FIXED, *further]
+    headers += [header for header in FIXED if header[0] not in known] + [*further]
     if b"cache-control" not in known:
         headers.append(_NO_STORE)
     return headers

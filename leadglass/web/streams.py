@@ -89,7 +89,7 @@ class Streamed(Response):
         if now - self._asked >= ASK_SECONDS:
             self._asked = now
             deadline.reschedule(asyncio.get_running_loop().time() + SEND_SECONDS)
-            if not self._call.doorway.programs.still_valid(self._call.principal):
+            if not self._call.still_valid():
                 raise CutOffError("its reader's rights have changed")
 
 

@@ -13,7 +13,8 @@ from leadglass.app.archive import Archive
 from leadglass.core.principal import Right
 from leadglass.web.description import PATH_PARAMETERS
 from leadglass.web.descriptions import DESCRIPTIONS
-from leadglass.web.routes import ROUTES, Route
+from leadglass.web.route import Route
+from leadglass.web.routes import ROUTES
 from tests.web.test_every_route import MINE, Door, bearer, door, name_of, strangers, told
 
 __all__ = ["door"]  # the fixture

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 
 import httpx
 import pytest
 
 from leadglass.web.app import WebDoor
+from leadglass.web.desk import ARCHIVE
 from leadglass.web.doorway import WebDoorway
 from leadglass.web.guard import ListenerRules
 from tests.web.test_web_app import READER, ROUTES, OnePassword
@@ -21,7 +23,7 @@ def client(*origins: str) -> httpx.AsyncClient:
     needed = [item.name for item in dataclasses.fields(WebDoorway) if item.default_factory is dataclasses.MISSING]
     doorway = WebDoorway(**{**dict.fromkeys(needed), "programs": OnePassword()})  # type: ignore[arg-type]
     rules = ListenerRules(tls=False, names=frozenset(), origins=frozenset(origins))
-    door = WebDoor(doorway, rules, lambda: True, ROUTES)
+    door = WebDoor(doorway, rules, lambda: True, replace(ARCHIVE, routes=ROUTES))
     return httpx.AsyncClient(transport=httpx.ASGITransport(door), base_url="http://localhost")
 
 

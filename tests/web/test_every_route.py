@@ -33,9 +33,11 @@ from leadglass.services.openid import OpenId
 from leadglass.services.programs import Programs
 from leadglass.services.tokens import DAY, Tokens, Wanted
 from leadglass.web.app import WebDoor
+from leadglass.web.desk import ARCHIVE
 from leadglass.web.doorway import Call
 from leadglass.web.guard import ListenerRules
-from leadglass.web.routes import OPEN, ROUTES, Route
+from leadglass.web.route import Route
+from leadglass.web.routes import OPEN, ROUTES
 
 MINE, THEIRS, TRASHED, ABSENT = 1, 2, 3, 9
 ALL = frozenset(Scope)
@@ -66,7 +68,9 @@ class Door:
 
     def client(self, address: str, routes: tuple[Route, ...] = ROUTES) -> httpx.AsyncClient:
         doorway = replace(doorway_of(self.archive), programs=self.programs)
-        transport = httpx.ASGITransport(WebDoor(doorway, RULES, lambda: True, routes), client=(address, 40_000))
+        transport = httpx.ASGITransport(
+            WebDoor(doorway, RULES, lambda: True, replace(ARCHIVE, routes=routes)), client=(address, 40_000)
+        )
         return httpx.AsyncClient(transport=transport, base_url="http://localhost:8042")
 
     def parts(self, study: int) -> dict[str, str]:

@@ -53,9 +53,7 @@ class Client:
 
 
 def call(valid: bool = True) -> Any:
-    return SimpleNamespace(
-        doorway=SimpleNamespace(programs=SimpleNamespace(still_valid=lambda _: valid)), principal=None
-    )
+    return SimpleNamespace(still_valid=lambda: valid)
 
 
 async def test_nothing_more_is_made_for_a_reader_that_is_gone() -> None:

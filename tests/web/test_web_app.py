@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -12,9 +13,10 @@ from starlette.responses import PlainTextResponse, Response
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.principal import Principal, PrincipalKind, Right
 from leadglass.web.app import WebDoor
+from leadglass.web.desk import ARCHIVE
 from leadglass.web.doorway import Call, WebDoorway
 from leadglass.web.guard import ListenerRules
-from leadglass.web.routes import Route
+from leadglass.web.route import Route
 from leadglass.web.statuses import STATUS
 
 READER = Principal(PrincipalKind.OPERATOR, "reader", frozenset({Right.FIND}))
@@ -56,7 +58,7 @@ ROUTES = (
 def client(ready: bool = True) -> httpx.AsyncClient:
     needed = [item.name for item in dataclasses.fields(WebDoorway) if item.default_factory is dataclasses.MISSING]
     doorway = WebDoorway(**{**dict.fromkeys(needed), "programs": OnePassword()})  # type: ignore[arg-type]  # these routes use no service
-    door = WebDoor(doorway, RULES, lambda: ready, ROUTES)
+    door = WebDoor(doorway, RULES, lambda: ready, replace(ARCHIVE, routes=ROUTES))
     return httpx.AsyncClient(transport=httpx.ASGITransport(door), base_url="http://localhost")
 
 

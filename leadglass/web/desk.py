@@ -1,0 +1,25 @@
+"""What one listener serves: routes for programs, pages for people, and whose cookie counts there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from leadglass.core.sessions import Audience
+from leadglass.web.pages.page import Page
+from leadglass.web.pages.table import PAGES
+from leadglass.web.route import Route
+from leadglass.web.routes import ROUTES
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A listener's tables. `audience` says whose sessions get in; `bearers` whether tokens do."""
+
+    routes: tuple[Route, ...]
+    pages: tuple[Page, ...]
+    audience: Audience
+    bearers: bool = False
+
+
+ARCHIVE: Final = Desk(ROUTES, PAGES, Audience.PAGES, bearers=True)

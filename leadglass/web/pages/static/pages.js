@@ -1,0 +1,2 @@
+// The little that pages need beside htmx. No inline script, nothing evaluated.
+"use strict";
