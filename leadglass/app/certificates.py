@@ -12,6 +12,7 @@ from leadglass.access.authority import Authority, Issued, renewal_due
 from leadglass.access.certificates import end_of, matches, trust_anchors
 from leadglass.app.config import Config, ListenerConfig
 from leadglass.app.facts import own_addresses, own_names
+from leadglass.app.metrics_config import MetricsListener
 from leadglass.app.web_config import WebListener
 from leadglass.core.device import CertificateBinding, Device
 from leadglass.core.errors import ErrorCode, LeadglassError
@@ -20,6 +21,7 @@ from leadglass.net.tls import ClientCertificates, RenewableContext, client_conte
 
 AUTHORITY = "authority"  # the setting that holds the sealed CA
 SERVER = "server-certificate"  # the setting that holds the sealed certificate and key of our own listeners
+EXPIRED = "its certificate has expired"  # why a listener is closed
 
 Now = Callable[[], dt.datetime]
 
@@ -27,6 +29,11 @@ Now = Callable[[], dt.datetime]
 def utc_now() -> dt.datetime:
     """The time by which certificates are judged."""
     return dt.datetime.now(dt.UTC)
+
+
+def comment_of(error: Exception) -> str:
+    """What may be told of a failure."""
+    return error.comment if isinstance(error, LeadglassError) else f"{type(error).__name__}."
 
 
 def authority_of(state: State, ca_key: bytes) -> Authority:
@@ -38,7 +45,7 @@ def authority_of(state: State, ca_key: bytes) -> Authority:
     return Authority.open(state.settle(AUTHORITY, made), ca_key)
 
 
-def given_certificate(item: ListenerConfig | WebListener) -> tuple[bytes, bytes]:
+def given_certificate(item: ListenerConfig | WebListener | MetricsListener) -> tuple[bytes, bytes]:
     """Certificate and key that the configuration names. LeadglassError(USAGE) if they cannot be read."""
     try:
         return Path(item.certificate).read_bytes(), Path(item.key).read_bytes()
@@ -63,7 +70,19 @@ class Presented:
     def __init__(self, item: ListenerConfig, make: Callable[[], tuple[ssl.SSLContext, dt.datetime]]) -> None:
         self.item = item
         self._make = make
+        self.stale = False  # it has to be made again
+        self.renewal = ""  # why that failed; empty while what is presented is what should be
         self.source = RenewableContext(self._renewed)
+
+    def renew(self) -> bool:
+        """Make it again; what fails leaves what worked, and stays to be done. Whether it failed for a new reason."""
+        try:
+            self.source.reload()
+        except (LeadglassError, OSError, ValueError) as error:
+            before, self.renewal = self.renewal, comment_of(error)
+            return self.renewal != before
+        self.stale, self.renewal = False, ""
+        return False
 
     def _renewed(self) -> ssl.SSLContext:
         context, self.not_after = self._make()
@@ -129,15 +148,14 @@ class Certificates:
         self._state.put_setting(SERVER, issued.seal(self._ca_key))
         return issued
 
-    def follow(self) -> None:
+    def follow(self) -> list[Presented]:
         """Make the listeners' contexts again if devices, certificate files or the day have changed. What cannot be
-        made (LeadglassError) leaves the context that worked, and is tried again at the next change."""
+        made leaves the context that worked, and is tried again at the next call. Those that fail for a new reason."""
         seen = self.look(path for made in self._presented for path in (made.item.certificate, made.item.key))
-        if seen == self._seen:
-            return
-        self._seen = seen
+        changed, self._seen = seen != self._seen, seen
         for presented in self._presented:
-            presented.source.reload()
+            presented.stale |= changed
+        return [presented for presented in self._presented if presented.stale and presented.renew()]
 
     def look(self, paths: Iterable[str]) -> object:
         """Equal to what it was as long as nothing has changed that certificates depend on: decisions, the day, and the
@@ -170,7 +188,9 @@ class Certificates:
         return sorted(names - {"0.0.0.0", "::"})  # noqa: S104  # left out, not listened on
 
 
-def _called(item: ListenerConfig | WebListener) -> str:
+def _called(item: ListenerConfig | WebListener | MetricsListener) -> str:
+    if isinstance(item, MetricsListener):
+        return "the metrics"
     return f"the web listener {item.label}" if isinstance(item, WebListener) else f"the listener on port {item.port}"
 
 

@@ -31,7 +31,7 @@ from leadglass.app.key_pipe import read_keys
 from leadglass.app.live import write_live
 from leadglass.app.safety import PLAIN_RETRIEVE
 from leadglass.core.errors import LeadglassError
-from leadglass.core.events import EventKind, JournalEvent
+from leadglass.core.events import EventKind, JournalEvent, Outcome
 from leadglass.core.principal import SYSTEM
 from leadglass.scp.doorway import Doorway
 from leadglass.scp.sender import DeviceSender
@@ -84,9 +84,11 @@ async def _serve(archive: Archive, ready: int) -> bool:
     doors = Doors(doorway, certificates, archive.journal)
     await doors.open(archive.config.listeners)
     archive.journal.record(JournalEvent(EventKind.APPLICATION_ACTIVITY, "started", "leadglass"), durable=True)
+    started = time.time()
+    write_live(archive.home.live, _live(archive, doorway, doors, started))
     os.write(ready, b"1")
     os.close(ready)
-    tending = loop.create_task(_tend(archive, doorway, doors, certificates))
+    tending = loop.create_task(_tend(archive, doorway, doors, certificates, started))
     stopped = loop.create_task(stop.wait())
     await asyncio.wait((tending, stopped), return_when=asyncio.FIRST_COMPLETED)
     tending.cancel()
@@ -111,25 +113,27 @@ def _settings(archive: Archive) -> AdmissionSettings:
     )
 
 
-async def _tend(archive: Archive, doorway: Doorway, doors: Doors, certificates: Certificates) -> None:
-    started, said, warned = time.time(), 0.0, dt.date.min
+async def _tend(archive: Archive, doorway: Doorway, doors: Doors, certificates: Certificates, started: float) -> None:
+    said, warned = 0.0, dt.date.min
     while True:
         doors.recheck()
         if time.monotonic() - said >= LIVE_SECONDS:
             said = time.monotonic()
-            _follow(certificates)
+            _follow(archive, certificates)
             await _tend_doors(doors)
             warned = _warn(archive, warned)
             write_live(archive.home.live, _live(archive, doorway, doors, started))
         await asyncio.sleep(TEND_SECONDS)
 
 
-def _follow(certificates: Certificates) -> None:
+def _follow(archive: Archive, certificates: Certificates) -> None:
     """Devices may have changed: trust what they trust from now on. A failure keeps the contexts that worked."""
-    try:
-        certificates.follow()
-    except (LeadglassError, OSError, ValueError) as error:
-        log.error("certificates were not renewed: %s", type(error).__name__)
+    for failing in certificates.follow():
+        where = f"{failing.item.host}:{failing.item.port}"
+        log.error("The listener %s does not present its new certificate: %s", where, failing.renewal)
+        details = {"listener": where, "reason": failing.renewal}
+        kind, outcome = EventKind.SECURITY_ALERT, Outcome.MINOR_FAILURE
+        archive.journal.record(JournalEvent(kind, "certificate-renewal-failed", "leadglass", "", outcome, details))
 
 
 async def _tend_doors(doors: Doors) -> None:

@@ -4,12 +4,13 @@ were changed, disabled or removed are ended."""
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import weakref
 from dataclasses import dataclass, field
 from typing import Any
 
 from leadglass.access.certificates import iso_date
-from leadglass.app.certificates import Certificates, Now, Presented, utc_now
+from leadglass.app.certificates import EXPIRED, Certificates, Now, Presented, utc_now
 from leadglass.app.config import ListenerConfig
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.events import EventKind, JournalEvent, Outcome
@@ -27,8 +28,18 @@ class _Door:
     item: ListenerConfig
     presented: Presented | None = None
     listener: Listener | None = None
-    told: bool = False  # that it is closed
+    told: bool = False  # that its certificate has expired
     earlier: list[Listener] = field(default_factory=list)  # closed, with associations that may still run
+
+    @property
+    def closed(self) -> str:
+        """Why nobody gets in; empty while it is open."""
+        if self.listener is not None:
+            return ""
+        return EXPIRED if self.told else "its address cannot be had"
+
+    def expired(self, now: dt.datetime) -> bool:
+        return self.presented is not None and self.presented.not_after <= now
 
 
 class Doors:
@@ -56,8 +67,7 @@ class Doors:
     async def tend(self) -> None:
         """Close the listeners whose certificate has expired, open those that have one again."""
         for door in self._doors:
-            expired = door.presented is not None and door.presented.not_after <= self._now()
-            if expired:
+            if door.expired(self._now()):
                 self._close(door)
             elif door.listener is None:
                 door.listener, door.told = await self._listen(door), False
@@ -92,7 +102,10 @@ class Doors:
                 "port": door.listener.port if door.listener else door.item.port,
                 "tls": door.item.tls,
                 "open": door.listener is not None,
+                "closed": door.closed,
+                "expired": door.expired(self._now()),
                 "certificate_until": iso_date(door.presented.not_after) if door.presented else "",
+                "renewal": door.presented.renewal if door.presented else "",
             }
             for door in self._doors
         ]
@@ -125,6 +138,6 @@ class Doors:
         if door.told:
             return
         door.told = True
-        details = {"listener": f"{door.item.host}:{door.item.port}", "reason": "its certificate has expired"}
+        details = {"listener": f"{door.item.host}:{door.item.port}", "reason": EXPIRED}
         kind, outcome = EventKind.SECURITY_ALERT, Outcome.SERIOUS_FAILURE
         self._journal.record(JournalEvent(kind, "listener-closed", "leadglass", "", outcome, details))

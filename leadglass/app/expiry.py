@@ -16,7 +16,8 @@ from leadglass.core.events import EventKind, JournalEvent, Outcome
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """A certificate that has expired or ends within 60 days. `kind` is listener, web, device or authority."""
+    """A certificate that has expired or ends within 60 days. `kind` is listener, web, metrics, device or
+    authority."""
 
     kind: str
     name: str
@@ -41,6 +42,7 @@ class Ending:
 _WORDS = {
     "listener": ("an expired one closes its listener.", "Put a new certificate and key in its files."),
     "web": ("an expired one closes its listener.", "Put a new certificate and key in its files."),
+    "metrics": ("Prometheus believes no expired one.", "Put a new certificate and key in its files and restart."),
     "device": ("with an expired one it is refused.", "leadglass device certify {name} ..."),
     "authority": ("nothing it issued is believed after that.", "Devices need certificates of a new archive CA."),
 }
@@ -53,7 +55,7 @@ def endings(
 
     LeadglassError(USAGE) if a listener's certificate cannot be read.
     """
-    dates = [*_of_listeners(config), *_of_devices(devices)]
+    dates = [*_of_listeners(config), *_of_metrics(config), *_of_devices(devices)]
     if authority_until is not None:
         dates.append(("authority", "of the archive", authority_until))
     found = [Ending(kind, name, until, until <= now) for kind, name, until in dates if renewal_due(until, now)]
@@ -67,6 +69,12 @@ def _of_listeners(config: Config) -> Iterator[tuple[str, str, dt.datetime]]:
     for web in config.web:
         if web.tls and web.certificate:
             yield "web", web.label, end_of(given_certificate(web)[0])
+
+
+def _of_metrics(config: Config) -> Iterator[tuple[str, str, dt.datetime]]:
+    item = config.metrics
+    if item is not None and item.certificate:
+        yield "metrics", f"https://{item.host}:{item.port}", end_of(given_certificate(item)[0])
 
 
 def _of_devices(devices: Iterable[Device]) -> Iterator[tuple[str, str, dt.datetime]]:

@@ -6,7 +6,11 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+from leadglass.app.home import Home
+
+MAX_WEB_PROCESSES: Final = 16  # looked for; there are two at most today
 
 
 def write_live(path: Path, facts: Mapping[str, Any]) -> None:
@@ -25,3 +29,9 @@ def read_live(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return facts if isinstance(facts, dict) else None
+
+
+def read_web(home: Home) -> dict[int, dict[str, Any]]:
+    """What the web processes that run last said, by their number."""
+    found = ((number, read_live(home.live_web(number))) for number in range(1, MAX_WEB_PROCESSES + 1))
+    return {number: facts for number, facts in found if facts is not None}

@@ -27,7 +27,7 @@ from starlette.types import Receive, Scope, Send
 
 from leadglass.app.config import read_config
 from leadglass.app.home import Home
-from leadglass.app.live import read_live
+from leadglass.app.live import read_live, read_web
 from leadglass.app.metrics_config import MetricsListener
 from leadglass.app.metrics_text import MEDIA_TYPE, Seen, metrics_text
 from leadglass.core.errors import ErrorCode, LeadglassError
@@ -37,7 +37,6 @@ SHORTEST: Final = 32  # characters of the token
 LONGEST: Final = 256
 START_SECONDS: Final = 10.0
 HEADER_MILLISECONDS: Final = 10_000
-MAX_WEB_PROCESSES: Final = 16  # looked for; there are two at most today
 
 log = logging.getLogger("leadglass")
 
@@ -91,13 +90,8 @@ def token_in(path: Path) -> bytes:
 
 def look(home: Home) -> Seen:
     """What is known now."""
-    web: dict[int, dict[str, Any]] = {}
-    for number in range(1, MAX_WEB_PROCESSES + 1):
-        facts = read_live(home.live_web(number))
-        if facts is not None:
-            web[number] = facts
     usage = shutil.disk_usage(home.root)
-    return Seen(read_live(home.live), web, usage.free, usage.total)
+    return Seen(read_live(home.live), read_web(home), usage.free, usage.total)
 
 
 def main() -> None:

@@ -60,6 +60,7 @@ def _lines(seen: Seen) -> Iterator[str]:
     yield from _traffic([facts["traffic"] for facts in seen.web.values()])
     yield from _family("gauge", "leadglass_disk_free_bytes", "Free on the archive's disk.", [({}, seen.disk_free)])
     yield from _family("gauge", "leadglass_disk_size_bytes", "Size of the archive's disk.", [({}, seen.disk_size)])
+    yield from _family("gauge", "leadglass_listener_open", "Whether a listener is open.", _open(running))
     told = "Days until a certificate ends."
     yield from _family("gauge", "leadglass_certificate_days", told, _certificates(seen))
 
@@ -94,15 +95,28 @@ def _seconds(found: list[Mapping[str, Any]]) -> Iterator[str]:
         yield _row(f"{name}_count", {"route": route or "none"}, so_far)
 
 
+def _open(running: Mapping[str, Mapping[str, Any]]) -> list[tuple[dict[str, str], float]]:
+    return [
+        ({"process": name, "of": _named(item)}, float(item["open"]))
+        for name, facts in running.items()
+        for item in facts.get("listeners", ())
+        if "open" in item
+    ]
+
+
+def _named(item: Mapping[str, Any]) -> str:
+    return str(item["listener"] if "listener" in item else f"{item['host']}:{item['port']}")
+
+
 def _certificates(seen: Seen) -> list[tuple[dict[str, str], float]]:
     ends: dict[str, str] = {}
     if seen.dicom is not None:
         ends["authority"] = seen.dicom.get("authority_until", "")
         for item in seen.dicom.get("listeners", ()):
-            ends[f"{item['host']}:{item['port']}"] = item.get("certificate_until", "")
+            ends[_named(item)] = item.get("certificate_until", "")
     for facts in seen.web.values():
         for item in facts.get("listeners", ()):
-            ends[item["listener"]] = item["certificate_until"]
+            ends[_named(item)] = item["certificate_until"]
     return [({"of": name}, _days(until, seen.now)) for name, until in sorted(ends.items()) if until]
 
 

@@ -41,8 +41,11 @@ SOCKET_MODE = 0o660  # of a Unix socket: its owner, and the group of its folder 
 class WebServer:
     """A server at work. `begin` starts one."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, item: WebListener) -> None:
         self._server = server
+        self._item = item
+        self._sockets: frozenset[int] = frozenset()  # inodes of those that it listens on
+        self._file = 0  # inode of the Unix socket's file
         self._task = asyncio.get_running_loop().create_task(server.serve())
 
     @classmethod
@@ -57,29 +60,37 @@ class WebServer:
             if item.unix:
                 _clear(item)
                 server.uds_permissions = SOCKET_MODE
-            begun = cls(server)
+            begun = cls(server, item)
             await begun._until_it_listens(item, before)
         return begun
 
     @property
-    def failed(self) -> bool:
-        """Whether it has ended by itself."""
-        return self._task.done()
+    def fault(self) -> str:
+        """Why nobody reaches it any more, as it stands in a sentence; empty while it works."""
+        if self._task.done():
+            return "its HTTP server has ended"
+        if not self._sockets & _listening(self._item):
+            return "its socket does not listen any more"
+        if self._item.unix and _inode(self._item.unix) != self._file:
+            return "its socket was removed"
+        return ""
 
     async def stop(self) -> None:
         """Accept nobody any more; requests at work are answered first."""
         self._server.stop()  # type: ignore[no-untyped-call]  # Granian's own
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(asyncio.shield(self._task), STOP_SECONDS)
+        await asyncio.wait({self._task}, timeout=STOP_SECONDS)
+        if self._task.done() and not self._task.cancelled():
+            self._task.exception()  # one that had ended by itself: that was told when it was seen
 
-    async def _until_it_listens(self, item: WebListener, before: int) -> None:
+    async def _until_it_listens(self, item: WebListener, before: frozenset[int]) -> None:
         deadline = asyncio.get_running_loop().time() + START_SECONDS
-        while asyncio.get_running_loop().time() < deadline and not self.failed:
-            if _listening(item) > before:
+        while asyncio.get_running_loop().time() < deadline and not self._task.done():
+            self._sockets = _listening(item) - before
+            if self._sockets:
+                self._file = _inode(item.unix) if item.unix else 0
                 return
             await asyncio.sleep(0.01)
-        if self.failed:
-            self._task.exception()  # what it was stands in the sentence
+        await self.stop()
         raise _cannot(item)
 
 
@@ -140,25 +151,35 @@ def _memory() -> str | None:
     return "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  # a private folder is made in it
 
 
-def _listening(item: WebListener) -> int:
-    """How many sockets of this process listen on the address of `item`."""
+def _listening(item: WebListener) -> frozenset[int]:
+    """The sockets (inodes) of this process that listen on the address of `item`."""
     wanted = str(Path(item.unix).resolve()) if item.unix else (item.host, item.port)
-    return sum(name == wanted for name in map(_listens_on, _descriptors()))
+    found = map(_listens_on, _descriptors())
+    return frozenset(inode for inode, name in found if name == wanted)
 
 
 def _descriptors() -> list[int]:
     return [int(name) for name in os.listdir("/proc/self/fd")]  # noqa: PTH208  # names, not paths
 
 
-def _listens_on(descriptor: int) -> object:
-    """The name of a socket that listens; None of anything else."""
+def _listens_on(descriptor: int) -> tuple[int, object]:
+    """Inode and name of a socket that listens; no name of anything else."""
     try:
-        if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
-            return None
+        seen = os.fstat(descriptor)
+        if not stat.S_ISSOCK(seen.st_mode):
+            return 0, None
         with socket.socket(fileno=os.dup(descriptor)) as found:
             if not found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-                return None
+                return 0, None
             name = found.getsockname()
     except OSError:  # closed meanwhile
-        return None
-    return name[:2] if isinstance(name, tuple) else name
+        return 0, None
+    return seen.st_ino, name[:2] if isinstance(name, tuple) else name
+
+
+def _inode(path: str) -> int:
+    """Of the file there; 0 if there is none."""
+    try:
+        return Path(path).lstat().st_ino
+    except OSError:
+        return 0

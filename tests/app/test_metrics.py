@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
+import ssl
 import stat
 import time
+import warnings
 from pathlib import Path
 
 import archives
 import httpx
 import objects
 import pytest
-from asking import Asker, Given
+from asking import Asker
+from asking import Given as Instance
+from enrolling import leadglass
+from web_tls import Given, connected
 
+from leadglass.app.certificates import utc_now
 from leadglass.app.config import parse_config
 from leadglass.app.metrics_process import MetricsDoor, token_in
 from leadglass.app.metrics_text import Seen, metrics_text
@@ -87,7 +94,10 @@ def test_counts_of_processes_are_added_up_and_written_as_prometheus_reads_them()
         "bytes": 100,
         "open": 1,
     }
-    web = {"traffic": traffic, "listeners": [{"listener": "https://10.0.0.1:1", "certificate_until": "2030-01-11"}]}
+    web = {
+        "traffic": traffic,
+        "listeners": [{"listener": "https://10.0.0.1:1", "open": False, "certificate_until": "2030-01-11"}],
+    }
     now = dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
     text = metrics_text(Seen(None, {1: web, 2: web}, 5, 10, now))
     lines = text.splitlines()
@@ -97,6 +107,7 @@ def test_counts_of_processes_are_added_up_and_written_as_prometheus_reads_them()
     assert 'leadglass_http_request_seconds_bucket{route="/dicom-web/studies",le="+Inf"} 6' in lines
     assert 'leadglass_http_request_seconds_sum{route="/dicom-web/studies"} 0.5' in lines
     assert 'leadglass_up{process="dicom"} 0' in lines
+    assert 'leadglass_listener_open{process="web-2",of="https://10.0.0.1:1"} 0' in lines
     assert 'leadglass_certificate_days{of="https://10.0.0.1:1"} 10' in lines
     assert [line for line in lines if not line.startswith("# ") and not SAMPLE.fullmatch(line)] == []
 
@@ -110,7 +121,7 @@ async def test_a_served_archive_tells_of_all_its_processes_and_of_nobody(tmp_pat
         file.write(f'\n[metrics]\nhost = "127.0.0.1"\nport = {port}\ntoken_file = "{token_file}"\n')
     with archives.served(home) as server:
         data = objects.encoded(objects.data_set(1))
-        await Asker(server.port, "CT").store([Given(objects.CT, objects.uid(1, 1), EXPLICIT_VR_LE, data)])
+        await Asker(server.port, "CT").store([Instance(objects.CT, objects.uid(1, 1), EXPLICIT_VR_LE, data)])
         study = f"http://127.0.0.1:{web_port}/dicom-web/studies/{objects.study_uid(1)}"
         for words in (f"Bearer {token}", "Bearer no"):
             httpx.get(study + "/metadata", headers={"authorization": words})
@@ -139,3 +150,33 @@ def _scraped(port: int, *wanted: str) -> str:
             assert missing == []
             return answer.text
         time.sleep(0.2)
+
+
+def test_with_a_certificate_the_counts_are_told_over_tls_alone(tmp_path: Path, token_file: Path) -> None:
+    port, given = archives.free_port(), Given(tmp_path)
+    home = archives.make(tmp_path, [])
+    given.put(utc_now() + dt.timedelta(days=30))
+    with home.config.open("a") as file:
+        lines = ("", "[metrics]", 'host = "127.0.0.1"', f"port = {port}", f'token_file = "{token_file}"', *given.lines)
+        file.write("\n".join(lines) + "\n")
+    known = {"authorization": f"Bearer {TOKEN}"}
+    with archives.served(home):
+        url = f"https://localhost:{port}/metrics"
+        with httpx.Client(verify=given.trust) as http:
+            assert http.get(url).status_code == 401
+            assert 'leadglass_up{process="dicom"} 1' in http.get(url, headers=known).text
+        with httpx.Client() as stranger, pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+            stranger.get(url)
+        with pytest.raises(httpx.TransportError):
+            httpx.get(f"http://localhost:{port}/metrics", headers=known)
+        for version in (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1):
+            old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)
+                old.minimum_version = old.maximum_version = version
+            old.set_ciphers("ALL:@SECLEVEL=0")
+            with pytest.raises(OSError, match=r"(?i)alert|reset"):  # the server's refusal, not our own
+                connected(port, old)
+        told = json.loads(leadglass(home, "status", "--json").stdout)["certificates"]
+    assert [(item["of"], item["name"]) for item in told] == [("metrics", f"https://127.0.0.1:{port}")]

@@ -293,6 +293,44 @@ def test_our_own_certificate_renews_itself(home: Home) -> None:
         assert again.for_listening(listener).not_after == presented.not_after  # kept over a restart
 
 
+def test_a_renewal_that_fails_is_shown_and_tried_again_until_it_works(home: Home, tmp_path: Path) -> None:
+    _, key = give_certificate(home, tmp_path, utc_now() + dt.timedelta(days=100))
+    with archives.served(home):
+        first = standing(home)["listeners"][1]["certificate_until"]
+        new, old_key = utc_now() + dt.timedelta(days=300), key.read_bytes()
+        give_certificate(home, tmp_path, new)
+        right = key.read_bytes()
+        key.write_bytes(old_key)
+        assert until(lambda: "do not fit" in standing(home)["listeners"][1]["renewal"])
+        done = leadglass(home, "status", check=False)
+        assert (done.returncode, "do not fit" in done.stdout) == (3, True)
+        assert standing(home)["listeners"][1]["certificate_until"] == first
+        before = key.stat()
+        key.write_bytes(right)
+        os.utime(key, ns=(before.st_atime_ns, before.st_mtime_ns))  # nothing seems to have changed
+        assert until(lambda: standing(home)["listeners"][1]["renewal"] == "")
+        assert standing(home)["listeners"][1]["certificate_until"] > first
+        assert leadglass(home, "status").returncode == 0
+    assert "certificate-renewal-failed" in leadglass(home, "journal", "show", "--json").stdout
+
+
+def test_status_says_of_an_expired_certificate_the_same_to_people_and_programs(home: Home, tmp_path: Path) -> None:
+    give_certificate(home, tmp_path, utc_now() - dt.timedelta(days=1))
+
+    def seen() -> tuple[bool, str, bool]:
+        row = standing(home)["listeners"][1]
+        return row["expired"], row["closed"], "closed, its certificate has expired" in text()
+
+    def text() -> str:
+        done = leadglass(home, "status", check=False)
+        assert done.returncode == 3
+        return done.stdout
+
+    assert seen() == (True, "its certificate has expired", True)
+    with archives.served(home):
+        assert seen() == (True, "its certificate has expired", True)
+
+
 def test_a_certificate_that_does_not_fit_its_key_is_told(home: Home, tmp_path: Path) -> None:
     _, key = give_certificate(home, tmp_path, utc_now() + dt.timedelta(days=300))
     kept = key.read_bytes()

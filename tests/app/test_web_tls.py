@@ -100,8 +100,14 @@ def test_files_that_do_not_fit_each_other_leave_the_certificate_that_worked(tmp_
         given.key.write_bytes(kept)
         assert until(lambda: "do not fit" in (tmp_path / "serve.log").read_text())
         assert presented(port, given.trust) == first
+        assert until(lambda: "do not fit" in str(web_status(home)[0]["renewal"]))
+        done = leadglass(home, "status", check=False)
+        assert (done.returncode, "do not fit" in done.stdout, "closed" in done.stdout) == (3, True, False)
         second = given.put(days(301))
         assert until(lambda: presented(port, given.trust) == second)
+        assert until(lambda: web_status(home)[0]["renewal"] == "")
+        assert leadglass(home, "status").returncode == 0
+    assert "certificate-renewal-failed" in leadglass(home, "journal", "show", "--json").stdout
 
 
 def test_an_expired_certificate_closes_its_listener_alone_until_there_is_a_new_one(tmp_path: Path, port: int) -> None:
