@@ -45,6 +45,7 @@ from leadglass.services.sessions import Sessions
 from leadglass.services.sign_in import SignIn
 from leadglass.services.tokens import Tokens
 from leadglass.services.trash import Trash
+from leadglass.services.viewing import Viewing
 from leadglass.vault.store import SegmentVault
 
 DECODERS = 2  # at work at a time; a spare is warm beside them
@@ -87,6 +88,7 @@ class Archive:
     sign_in: SignIn
     accounts: Accounts
     own_account: OwnAccount
+    viewing: Viewing
     threads: ThreadPoolExecutor
 
 
@@ -215,5 +217,14 @@ def open_archive(home: Home, config: Config, keys: KeySet, *, budget: BufferBudg
             sign_in,
             Accounts(gate, state.people, state, codes, journal=journal),
             OwnAccount(gate, sessions, state.people, codes, factors, journal=journal, rules=config.accounts),
+            Viewing(
+                gate,
+                catalog=catalog,
+                journal=journal,
+                people=state.people,
+                sessions=sessions,
+                codes=codes,
+                threads=finding,
+            ),
             threads,
         )

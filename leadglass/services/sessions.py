@@ -14,7 +14,7 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -75,7 +75,10 @@ class Sessions:
         self._written = 0
 
     def begin(self, account: Account, audience: Audience, known: Known) -> str:
-        """A new session of somebody who has just proved who it is; the text of its cookie, which is nowhere else."""
+        """A new session of somebody who has just proved who it is; the text of its cookie, which is nowhere else.
+
+        One that came from another (`known.parent`) lasts no longer than that one.
+        """
         cookie = base64.urlsafe_b64encode(secrets.token_bytes(COOKIE_BYTES)).rstrip(b"=").decode("ascii")
         now = self._now()
         self._people.put_session(
@@ -84,7 +87,7 @@ class Sessions:
                 audience,
                 account.name,
                 created=now,
-                expires=now + (EMERGENCY if known.emergency else ABSOLUTE),
+                expires=self._end_of(known, now),
                 last_seen=now,
                 raised=now,
                 address=known.address,
@@ -111,7 +114,7 @@ class Sessions:
         if now - last >= IDLE:
             self._people.end_sessions(digest=digest)
             return None
-        self._note_seen(digest, now)
+        self._note_seen((digest, person.session.parent), now)
         return replace(person, principal=replace(person.principal, address=address))
 
     def digest(self, cookie: str) -> bytes:
@@ -174,9 +177,17 @@ class Sessions:
         session = self._people.session(digest)
         return last if session is None else max(last, session.last_seen)
 
-    def _note_seen(self, digest: bytes, now: int) -> None:
+    def _end_of(self, known: Known, now: int) -> int:
+        expires = now + (EMERGENCY if known.emergency else ABSOLUTE)
+        if not known.parent:
+            return expires
+        parent = self._people.session(known.parent)
+        return now if parent is None else min(expires, parent.expires)
+
+    def _note_seen(self, digests: Iterable[bytes], now: int) -> None:
+        """Who reads in the viewer is not away from the pages that it was opened from."""
         with self._lock:
-            self._seen[digest] = now
+            self._seen.update(dict.fromkeys(filter(None, digests), now))
             if now - self._written < SEEN:
                 return
             self._written, seen, self._seen = now, self._seen, {}

@@ -68,6 +68,7 @@ EXEMPT_CLASSES = {
 }
 # Public methods of use case classes that are no use cases.
 EXEMPT_METHODS = {
+    "viewing.Viewing.enter": "it makes a session out of a code: there is none to ask before it has decided",
     "ingest.Ingest.close": "ends the commit thread; called by the composition root when the doors are closed",
 }
 # Public functions: pure, or parts of a use case.
@@ -284,6 +285,11 @@ def certificate_request() -> bytes:
     return request.public_bytes(serialization.Encoding.PEM)
 
 
+def own_session(who: Principal) -> Session:
+    """A session of this principal at the pages."""
+    return Session(b"d" * 32, Audience.PAGES, who.name, created=1, expires=2, last_seen=1)
+
+
 async def without_picture(work: Awaitable[object]) -> None:
     """The instances here have pixels of no size: refused, and journalled before."""
     with pytest.raises(LeadglassError):
@@ -334,6 +340,7 @@ async def called(archive: Archive, kind: type, method: str, who: Principal = SYS
         "Trash.delete": lambda: archive.trash.delete(who, whole_study(1), "test"),
         "Trash.entries": lambda: archive.trash.entries(who),
         "Trash.undelete": lambda: archive.trash.undelete(who, [study_uid(2)]),
+        "Viewing.open": lambda: archive.viewing.open(who, whole_study(1), own_session(who)),
         "Trash.restore_for_resend": lambda: store(archive, encoded(data_set(2)), uid(2, 1)),
     }
     name = f"{kind.__name__}.{method}"
