@@ -20,7 +20,20 @@ from leadglass.services.quotas import QuotaLimits
 MIN_MIB_PER_MINUTE = 64  # less would make each piece of an answer wait until it counts as stuck
 # As a browser writes it: lower case, no path; over plain HTTP only pages of this machine.
 _ORIGIN = re.compile(r"https://[a-z0-9.-]{1,253}(:\d{1,5})?|http://(localhost|127\.0\.0\.1)(:\d{1,5})?")
-_KEYS = {"host", "port", "tls", "certificate", "key", "names", "unix", "client_ca", "trusted_proxy", "origins"}
+SERVES = ("archive", "viewer", "shares")
+_KEYS = {
+    "host",
+    "port",
+    "tls",
+    "certificate",
+    "key",
+    "names",
+    "unix",
+    "client_ca",
+    "trusted_proxy",
+    "origins",
+    "serves",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +50,7 @@ class WebListener:
     client_ca: str = ""  # PEM file: only clients with a certificate of this authority get in
     trusted_proxy: bool = False
     origins: tuple[str, ...] = ()  # origins whose pages may call (CORS); none by default
+    serves: str = "archive"  # or "viewer" or "shares": an origin of its own that serves nothing else
 
     @property
     def label(self) -> str:
@@ -58,6 +72,7 @@ def web_listener(tables: Tables, raw: Mapping[str, Any]) -> WebListener:
         names=tuple(name.lower() for name in tables.texts(raw, "names", "web", [])),
         trusted_proxy=tables.truth(raw, "trusted_proxy", "web", default=False),
         origins=tuple(tables.texts(raw, "origins", "web", [])),
+        serves=tables.text(raw, "serves", "web", "archive"),
     )
     _check(tables, listener)
     return listener
@@ -88,12 +103,7 @@ def _port(tables: Tables, raw: Mapping[str, Any]) -> int:
 
 
 def _check(tables: Tables, item: WebListener) -> None:
-    for origin in item.origins:
-        if not _ORIGIN.fullmatch(origin):
-            what = (
-                f'has "{origin}": an origin is written as https://viewer.example.org, and there is none for everybody'
-            )
-            raise tables.wrong("web.origins", what)
+    _check_serving(tables, item)
     if item.unix:
         if item.host or item.port or item.tls or not Path(item.unix).is_absolute():
             raise tables.wrong("web.unix", "must be an absolute path and stand without host, port and tls")
@@ -115,3 +125,16 @@ def _check(tables: Tables, item: WebListener) -> None:
         raise tables.wrong("web.client_ca", "means something with TLS only")
     if item.trusted_proxy and not (item.unix or item.client_ca):
         raise tables.wrong("web.trusted_proxy", "needs a Unix socket or client_ca, so that nobody else can pass for it")
+
+
+def _check_serving(tables: Tables, item: WebListener) -> None:
+    if item.serves not in SERVES:
+        raise tables.wrong("web.serves", f"must be one of {', '.join(SERVES)}")
+    if item.origins and item.serves != "archive":
+        raise tables.wrong("web.origins", "means something where the archive is served only")
+    for origin in item.origins:
+        if not _ORIGIN.fullmatch(origin):
+            what = (
+                f'has "{origin}": an origin is written as https://viewer.example.org, and there is none for everybody'
+            )
+            raise tables.wrong("web.origins", what)

@@ -172,7 +172,8 @@ class WebDoors:
             self._opened(door, await self._begin(door.item, door.shown))
 
     async def _begin(self, item: WebListener, shown: Shown | None) -> WebServer:
-        rules = ListenerRules(item.tls, frozenset(_names(item)), item.trusted_proxy, frozenset(item.origins))
+        names, origins = frozenset(_names(item)), frozenset(item.origins)
+        rules = ListenerRules(item.tls, names, item.trusted_proxy, origins, item.serves)
         return await self._begin_server(item, self._make(rules), shown)
 
     def _opened(self, door: _Door, server: WebServer) -> None:

@@ -32,6 +32,7 @@ from leadglass.app.web_wiring import doorway_of
 from leadglass.core.errors import LeadglassError
 from leadglass.services.programs import USES_SECONDS
 from leadglass.web.app import WebDoor
+from leadglass.web.desk import DESKS
 from leadglass.web.traffic import Traffic
 
 TEND_SECONDS = 2.0  # how often certificates are looked at, and told how it goes
@@ -90,7 +91,7 @@ def _doors(archive: Archive, traffic: Traffic, *, first: bool) -> WebDoors:
     return WebDoors(
         [item for item in archive.config.web if first or not item.unix],
         Certificates(archive.state, archive.keys.ca, archive.config),
-        lambda rules: WebDoor(doorway, rules, lambda: archive.journal.writable, traffic=traffic),
+        lambda rules: WebDoor(doorway, rules, lambda: archive.journal.writable, DESKS[rules.serves], traffic),
         archive.journal,
         first=first,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,3 +24,6 @@ class Desk:
 
 
 ARCHIVE: Final = Desk(ROUTES, PAGES, Audience.PAGES, bearers=True)
+VIEWER: Final = Desk(tuple(route for route in ROUTES if route.method == "GET"), (), Audience.VIEWER)
+SHARES: Final = Desk((), (), Audience.SHARE)
+DESKS: Final[Mapping[str, Desk]] = {"archive": ARCHIVE, "viewer": VIEWER, "shares": SHARES}

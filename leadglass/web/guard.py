@@ -40,6 +40,7 @@ class ListenerRules:
     names: frozenset[str]
     trusted_proxy: bool = False
     origins: frozenset[str] = frozenset()  # whose pages may call, as a browser writes an origin
+    serves: str = "archive"  # which desk (web.desk) stands there
 
 
 def refused(rules: ListenerRules, headers: Iterable[tuple[bytes, bytes]]) -> str | None:

@@ -26,6 +26,7 @@ def read(**table: object) -> WebListener:
     [
         TLS,
         TLS | FILES,
+        TLS | {"serves": "viewer"},
         TLS | {"client_ca": "/ca.pem", "trusted_proxy": True, "names": ["PACS.example.org"]},
         PLAIN,
         {"unix": "/run/web.sock", "trusted_proxy": True, "names": ["pacs.example.org"]},
@@ -47,6 +48,8 @@ def test_a_listener_that_means_something(table: dict[str, object]) -> None:
         (PLAIN | {"trusted_proxy": True}, "web.trusted_proxy"),
         (TLS | {"trusted_proxy": True}, "web.trusted_proxy"),  # anybody could pass for the proxy
         (PLAIN | {"names": ["pacs.example.org"]}, "web.names"),  # a tunnel asks for that
+        (TLS | {"serves": "everything"}, "web.serves"),
+        (TLS | {"serves": "shares", "origins": ["https://viewer.example.org"]}, "web.origins"),
         ({"unix": "web.sock"}, "web.unix"),
         ({"unix": "/run/web.sock", "port": 80}, "web.unix"),
         ({"unix": "/run/web.sock", "tls": True}, "web.unix"),

@@ -22,7 +22,7 @@ from leadglass.core.principal import Right
 from leadglass.core.sessions import Audience
 from leadglass.services.sessions import Known, Sessions
 from leadglass.web.browser import COOKIES
-from leadglass.web.desk import ARCHIVE
+from leadglass.web.desk import ARCHIVE, DESKS
 from leadglass.web.pages.page import Entry, Page, PageCall
 from leadglass.web.pages.table import PAGES
 
@@ -199,3 +199,15 @@ async def test_pages_are_sealed(archive: Archive) -> None:
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert "<script>" not in answer.text and "onclick" not in answer.text
+
+
+@pytest.mark.parametrize("serves", ["viewer", "shares"])
+@pytest.mark.parametrize("page", CLOSED, ids=name_of)
+async def test_e7_other_listeners_know_no_page_of_the_archive(archive: Archive, page: Page, serves: str) -> None:
+    who = signed_in(archive, "rossi", *(set(Role) - {Role.RESEARCHER}))
+    async with client(archive, DESKS[serves]) as http:
+        for name in COOKIES.values():
+            headers = {**who.changing, "cookie": f"{name}={who.cookie}", "accept": "*/*"}
+            assert (await ask(http, page, headers)).status_code == 401
+        bearer = {"authorization": "Bearer anything", **FROM_HERE}
+        assert (await http.get("/dicom-web/studies", headers=bearer)).status_code == 401
