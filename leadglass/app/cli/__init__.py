@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from leadglass import __version__
-from leadglass.app.cli import conformance, data, devices, journal, keys, scan, scu, server, status, tokens
+from leadglass.app.cli import accounts, conformance, data, devices, journal, keys, scan, scu, server, status, tokens
 from leadglass.app.cli.output import INTERRUPTED, fail, fail_on_file, fail_unexpectedly, prepare, say
 from leadglass.core.errors import LeadglassError
 
@@ -33,6 +33,7 @@ data.register(app)
 journal.register(app)
 keys.register(app)
 tokens.register(app)
+accounts.register(app)
 scan.register(app)
 conformance.register(app)
 

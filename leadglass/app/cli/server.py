@@ -17,6 +17,7 @@ from leadglass.app.cli.output import as_json, complain, say, size, table
 from leadglass.app.config import Config, Override, read_config
 from leadglass.app.expiry import endings
 from leadglass.app.facts import forbid_core_dumps
+from leadglass.app.first_start import set_up_link
 from leadglass.app.home import Home
 from leadglass.app.judging import situation
 from leadglass.app.lock import server_lock
@@ -58,6 +59,8 @@ def init(
     say(f"  leadglass keys export --home {place.root} KIT.txt")
     say(f"  leadglass keys test --home {place.root} KIT.txt")
     say(f"then: leadglass serve --home {place.root}")
+    if web_port:
+        say("It prints a link for making the first account; further ones: leadglass account add.")
 
 
 def serve(home: HomeOption = None) -> None:
@@ -69,7 +72,12 @@ def serve(home: HomeOption = None) -> None:
         keys = keys_of(place, config)
         _judge(place, config, keys)
         supervisor = Supervisor(place, keys, _web_processes(config), metrics=config.metrics is not None)
-        raise SystemExit(supervisor.run(lambda: _say_ready(config)))
+
+        def ready() -> None:
+            _say_ready(config)
+            _say_set_up(set_up_link(place, config, keys))
+
+        raise SystemExit(supervisor.run(ready))
 
 
 def _web_processes(config: Config) -> int:
@@ -133,6 +141,12 @@ def _say_ready(config: Config) -> None:
             complain(f"Not listening on {item.label}: its certificate has expired.")
         else:
             say(f"DICOMweb on {item.label}.")
+
+
+def _say_set_up(address: str) -> None:
+    if address:
+        say("Nobody has an account yet. Whoever opens this link within 30 minutes makes the first one:")
+        say(f"  {escape(address)}")
 
 
 def stats(home: HomeOption = None, json: JsonOption = False) -> None:
