@@ -33,7 +33,9 @@ _KEYS = {
     "trusted_proxy",
     "origins",
     "serves",
+    "public",
 }
+_TEXTS = ("host", "certificate", "key", "unix", "client_ca", "public")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class WebListener:
     client_ca: str = ""  # PEM file: only clients with a certificate of this authority get in
     trusted_proxy: bool = False
     origins: tuple[str, ...] = ()  # origins whose pages may call (CORS); none by default
+    public: str = ""  # its origin as browsers know it, where that is not its name and port: behind a proxy
     serves: str = "archive"  # or "viewer" or "shares": an origin of its own that serves nothing else
 
     @property
@@ -64,7 +67,7 @@ class WebListener:
 def web_listener(tables: Tables, raw: Mapping[str, Any]) -> WebListener:
     """One `[[web]]` table. LeadglassError USAGE for anything unknown, out of range or left half done."""
     tables.only(raw, _KEYS, "web")
-    texts = {name: tables.text(raw, name, "web", "") for name in ("host", "certificate", "key", "unix", "client_ca")}
+    texts = {name: tables.text(raw, name, "web", "") for name in _TEXTS}
     listener = WebListener(
         **texts,
         port=_port(tables, raw),
@@ -132,6 +135,10 @@ def _check_serving(tables: Tables, item: WebListener) -> None:
         raise tables.wrong("web.serves", f"must be one of {', '.join(SERVES)}")
     if item.origins and item.serves != "archive":
         raise tables.wrong("web.origins", "means something where the archive is served only")
+    if item.public and not _ORIGIN.fullmatch(item.public):
+        raise tables.wrong("web.public", "must be an origin, as https://viewer.example.org")
+    if item.unix and item.serves != "archive" and not item.public:
+        raise tables.wrong("web.public", "is missing: at which address a browser finds what a proxy passes on here")
     for origin in item.origins:
         if not _ORIGIN.fullmatch(origin):
             what = (

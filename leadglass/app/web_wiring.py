@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from leadglass.app.archive import Archive
 from leadglass.app.conformance import texts
+from leadglass.app.web_config import WebListener
 from leadglass.services.quotas import Quotas
 from leadglass.web.body import BodyLimits
 from leadglass.web.doorway import Uploads, WebDoorway
+from leadglass.web.viewer.files import read_viewer
+from leadglass.web.viewer.site import ViewerSite
 
 
 def doorway_of(archive: Archive) -> WebDoorway:
@@ -25,4 +30,14 @@ def doorway_of(archive: Archive) -> WebDoorway:
         quotas=Quotas(archive.config.web_limits, refusals=archive.refusals),
         conformance=texts(),
         sessions=archive.sessions,
+        viewing=archive.viewing,
+        viewer=_viewer(archive.config.web),
     )
+
+
+def _viewer(listeners: Iterable[WebListener]) -> ViewerSite:
+    """OHIF's files, and where they are served: on the first listener that is for them."""
+    item = next((item for item in listeners if item.serves == "viewer"), None)
+    if item is None:
+        return ViewerSite()
+    return ViewerSite(read_viewer(), True, item.tls, item.port, item.public)

@@ -9,6 +9,7 @@ from typing import Final
 from leadglass.core.sessions import Audience
 from leadglass.web.pages.page import Page
 from leadglass.web.pages.table import PAGES
+from leadglass.web.pages.viewer_origin import VIEWER_PAGES
 from leadglass.web.route import Route
 from leadglass.web.routes import ROUTES
 
@@ -24,6 +25,6 @@ class Desk:
 
 
 ARCHIVE: Final = Desk(ROUTES, PAGES, Audience.PAGES, bearers=True)
-VIEWER: Final = Desk(tuple(route for route in ROUTES if route.method == "GET"), (), Audience.VIEWER)
+VIEWER: Final = Desk(tuple(route for route in ROUTES if route.method == "GET"), VIEWER_PAGES, Audience.VIEWER)
 SHARES: Final = Desk((), (), Audience.SHARE)
 DESKS: Final[Mapping[str, Desk]] = {"archive": ARCHIVE, "viewer": VIEWER, "shares": SHARES}

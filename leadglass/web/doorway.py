@@ -20,7 +20,9 @@ from leadglass.services.render import Render
 from leadglass.services.retrieve import Retrieve
 from leadglass.services.sessions import Person, Sessions
 from leadglass.services.trash import Trash
+from leadglass.services.viewing import Viewing
 from leadglass.web.body import BodyLimits
+from leadglass.web.viewer.site import ViewerSite
 
 
 class Authenticator(Protocol):
@@ -60,6 +62,8 @@ class WebDoorway:
     quotas: Quotas = field(default_factory=Quotas)
     conformance: Mapping[str, bytes] = field(default_factory=dict)  # the statement by media type, the plainest first
     sessions: Sessions | None = None  # of people; without it only programs get in
+    viewing: Viewing | None = None
+    viewer: ViewerSite = field(default_factory=ViewerSite)
 
 
 @dataclass(frozen=True, slots=True)

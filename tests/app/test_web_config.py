@@ -27,6 +27,7 @@ def read(**table: object) -> WebListener:
         TLS,
         TLS | FILES,
         TLS | {"serves": "viewer"},
+        {"unix": "/run/web.sock", "serves": "viewer", "public": "https://viewer.example.org"},
         TLS | {"client_ca": "/ca.pem", "trusted_proxy": True, "names": ["PACS.example.org"]},
         PLAIN,
         {"unix": "/run/web.sock", "trusted_proxy": True, "names": ["pacs.example.org"]},
@@ -50,6 +51,9 @@ def test_a_listener_that_means_something(table: dict[str, object]) -> None:
         (PLAIN | {"names": ["pacs.example.org"]}, "web.names"),  # a tunnel asks for that
         (TLS | {"serves": "everything"}, "web.serves"),
         (TLS | {"serves": "shares", "origins": ["https://viewer.example.org"]}, "web.origins"),
+        (TLS | {"serves": "viewer", "public": "https://viewer.example.org/ohif"}, "web.public"),
+        (TLS | {"serves": "viewer", "public": "http://viewer.example.org"}, "web.public"),
+        ({"unix": "/run/web.sock", "serves": "viewer"}, "web.public"),
         ({"unix": "web.sock"}, "web.unix"),
         ({"unix": "/run/web.sock", "port": 80}, "web.unix"),
         ({"unix": "/run/web.sock", "tls": True}, "web.unix"),

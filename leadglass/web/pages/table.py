@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from leadglass.web.pages import home, static
+from leadglass.web.pages import home, static, viewing
 from leadglass.web.pages.page import Entry, Page
 
 PAGES: Final[tuple[Page, ...]] = (
     Page("GET", "/static/{digest}/{name}", static.static_file, Entry.OPEN),
     Page("GET", "/favicon.ico", static.icon, Entry.OPEN),
     *home.PAGES,
+    *viewing.PAGES,
 )

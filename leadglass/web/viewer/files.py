@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from leadglass.web.codings import coding_for
-from leadglass.web.viewer.policy import NOTHING_POLICY, PAGE_POLICY, SCRIPT_POLICY
+from leadglass.web.viewer.policy import ISOLATED, NOTHING_POLICY, PAGE_POLICY, SCRIPT_POLICY
 
 PACKAGED: Final = Path(__file__).parent / "dist"
 CONFIG: Final = "app-config.js"
@@ -87,6 +87,7 @@ async def send(request: Request, file: ViewerFile) -> Response:
         "etag": tag,
         "cache-control": _FOR_GOOD if file.hashed else _ASK_AGAIN,
         "content-security-policy": file.policy,
+        **ISOLATED,
         **({"vary": "accept-encoding"} if file.codings else {}),
     }
     if _has(request, tag):

@@ -1,7 +1,8 @@
 """What a browser may do at the viewer's origin (CSP level 3): speak to this origin, and to no other.
 
-OHIF is a large program of others. Were one of its parts hostile, it could read what the session may read, and send it
-nowhere: every address that is not this origin is closed to it, and so are forms, frames and plug-ins.
+OHIF is a large program of others. Were one of its parts hostile, it could read what the session may read and speak to
+this origin alone: requests, forms, frames, plug-ins and calls of the browser's (WebRTC) to others are closed to it. No
+policy keeps a page from being left for another address; that is why the session reads little and ends soon.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ _PAGE: Final = (
     "base-uri 'none'",
     "form-action 'none'",
     "frame-ancestors 'none'",
+    "webrtc 'block'",
 )
 # A worker heeds the policy of its own script's answer. Images are decoded in one, by WebAssembly whose bindings
 # (Emscripten's embind) make functions of text: allowed there, where there is no page to change, and nowhere else.
@@ -35,15 +37,14 @@ _SCRIPT: Final = (
     "worker-src 'self' blob:",
 )
 
-# Only this origin's answers come into its process, and nobody who opened its window holds on to it.
+# Only this origin's answers come into its process, nobody who opened its window holds on to it, and the browser asks
+# for nothing that no image needs. What every answer has (web.outgoing) is not said again.
 ISOLATED: Final[Mapping[str, str]] = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-embedder-policy": "require-corp",
-    "cross-origin-resource-policy": "same-origin",
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    "permissions-policy": "camera=(), microphone=(), geolocation=(), usb=(), serial=(), bluetooth=(), payment=()",
+    "x-dns-prefetch-control": "off",
 }
 PAGE_POLICY: Final = "; ".join(_PAGE)
 SCRIPT_POLICY: Final = "; ".join(_SCRIPT)
 NOTHING_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
-PERMISSIONS: Final = "camera=(), microphone=(), geolocation=(), usb=(), serial=(), bluetooth=(), payment=()"

@@ -1,0 +1,69 @@
+"""The viewer's origin: the way in with a code, OHIF's page and files, and a page for whom it is closed.
+
+Beside these there are DICOMweb's GET routes (web.desk), and nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.responses import Response
+
+from leadglass.core.errors import ErrorCode, LeadglassError
+from leadglass.core.principal import Right
+from leadglass.core.sessions import Audience
+from leadglass.services.sessions import Known
+from leadglass.web.browser import set_cookie
+from leadglass.web.pages.page import Entry, Page, PageCall
+from leadglass.web.pages.rendering import page
+from leadglass.web.pages.viewing import forward
+from leadglass.web.viewer.files import PAGE, send
+
+
+async def enter(call: PageCall) -> Response:
+    """GET /open?code=...: the code becomes a session. It is kept for a browser that shows the page to somebody."""
+    viewing, request = call.doorway.viewing, call.request
+    ahead = "prefetch" in request.headers.get("sec-purpose", "")
+    if viewing is None or request.method != "GET" or ahead:
+        return await closed(call)
+    known = Known(call.address, request.headers.get("user-agent", ""))
+    opened = await viewing.enter(request.query_params.get("code", ""), known, call.person)
+    if opened is None:
+        return await closed(call)
+    answer = forward(call, f"/viewer?StudyInstanceUIDs={','.join(opened.studies)}")
+    set_cookie(answer, Audience.VIEWER, opened.cookie)
+    return answer
+
+
+async def closed(call: PageCall) -> Response:
+    """GET /sign-in, where who is not let in ends up: studies are opened from the pages."""
+    return page(call, "viewer/closed.html", status=403)
+
+
+async def show(call: PageCall) -> Response:
+    """GET /viewer: OHIF's page."""
+    return await _sent(call, PAGE)
+
+
+async def file(call: PageCall) -> Response:
+    """A file of OHIF."""
+    return await _sent(call, call.request.url.path.removeprefix("/"))
+
+
+async def _sent(call: PageCall, name: str) -> Response:
+    files = call.doorway.viewer.files
+    found = files.find(name) if files is not None else None
+    if found is None:
+        raise LeadglassError(ErrorCode.NOT_FOUND, "There is no such file.")
+    return await send(call.request, found)
+
+
+VIEWER_PAGES: Final[tuple[Page, ...]] = (
+    Page("GET", "/sign-in", closed, Entry.OPEN),
+    Page("GET", "/open", enter, Entry.OPEN),
+    Page("GET", "/viewer", show, right=Right.RETRIEVE),
+    Page("GET", "/{name}", file, right=Right.RETRIEVE),
+    Page("GET", "/assets/{name}", file, right=Right.RETRIEVE),
+    Page("GET", "/assets/images/{name}", file, right=Right.RETRIEVE),
+    Page("GET", "/dicom-microscopy-viewer/{name}", file, right=Right.RETRIEVE),
+)
