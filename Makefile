@@ -53,6 +53,7 @@ lock: $(VENV)/.stamp-dev ## refresh the locked versions and their hashes
 	$(LOCK) --upgrade pyproject.toml --output-file requirements.lock
 	$(LOCK) --upgrade pyproject.toml --extra dev --constraint requirements.lock --output-file requirements-dev.lock
 	$(LOCK) --upgrade --group build --constraint requirements-dev.lock --output-file requirements-build.lock
+	$(LOCK) --upgrade --python-version 3.11 tests/interop/sslyze/requirements.in --output-file tests/interop/sslyze/requirements.lock
 
 clean: ## remove the environment, caches and the demo archive
 	rm -rf $(VENV) build dist bench/out leadglass-demo *.egg-info

@@ -74,6 +74,21 @@ class Viewer(Peer):
         return super().present and read_viewer() is not None
 
 
+class OwnEnvironment(Peer):
+    """A program of Python with a virtual environment of its own below tests/interop, which tools/peers makes."""
+
+    @property
+    def program(self) -> Path:
+        return Path(__file__).parent / "interop" / self.name / "venv" / "bin" / self.name
+
+    @property
+    def present(self) -> bool:
+        return self.program.exists()
+
+    def tool(self, name: str) -> str:
+        return str(self.program)
+
+
 DCMTK_TOOLS = (
     *("echoscu", "storescu", "storescp", "findscu", "movescu", "getscu", "dcmqrscp"),
     *("dcmdump", "dcmconv", "dcmftest", "img2dcm"),
@@ -87,6 +102,7 @@ PEERS = {
         Peer("gdcm", "libgdcm-tools", ("gdcmscu", "gdcmconv")),
         Namespaces("namespaces", "util-linux", ("unshare",)),
         Peer("iproute2", "iproute2", ("ip",)),
+        OwnEnvironment("sslyze", "python3-venv", ()),
         Peer("chromium", "chromium", ("chromium",)),
         Peer("npm", "npm", ("npm", "node")),
         Viewer("ohif", "npm", ("chromium",)),
@@ -167,3 +183,9 @@ def gdcm() -> Peer:
 def chromium() -> Peer:
     """Chromium, which shows pages; a test that uses it is marked `interop("chromium")`."""
     return PEERS["chromium"]
+
+
+@pytest.fixture(scope="session")
+def sslyze() -> Peer:
+    """sslyze, which judges TLS; a test that uses it is marked `interop("sslyze")`."""
+    return PEERS["sslyze"]

@@ -2,18 +2,16 @@
 
 import json
 import re
-import socket
 import ssl
 import subprocess
-import threading
 import time
-import warnings
 from dataclasses import replace
 
 import pytest
 from archives import device, free_port, make, served
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind, Verification
+from tls_server import certificate, context, tls_server
 from web_fakes import site_at
 
 from leadglass.app.samples import generate
@@ -143,26 +141,11 @@ async def test_this_archive_looks_closed_in_plain_text_and_in_tls(tmp_path):
     ],
 )
 async def test_versions_and_suites_are_those_that_openssl_agrees_on(tmp_path, least, ciphers, versions, weak):
-    port = free_port()
-    certificate = tmp_path / "cert.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", certificate, "-out", tmp_path / "c.pem",
-         "-days", "400", "-subj", "/CN=pacs.invented.example"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    certificate.write_bytes(certificate.read_bytes() + (tmp_path / "c.pem").read_bytes())
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    with warnings.catch_warnings(action="ignore"):  # old versions are what is to be found
-        context.minimum_version = {"TLSv1": ssl.TLSVersion.TLSv1, "TLSv1.2": ssl.TLSVersion.TLSv1_2}[least]
-    context.set_ciphers(ciphers)
-    stop = _serve(context, port)
-    try:
+    least = {"TLSv1": ssl.TLSVersion.TLSv1, "TLSv1.2": ssl.TLSVersion.TLSv1_2}[least]
+    with tls_server(context(certificate(tmp_path / "cert.pem"), ciphers=ciphers, least=least)) as port:
         facts, _ = await audited(port)
         for flag, name in (("-tls1", "TLSv1"), ("-tls1_1", "TLSv1.1"), ("-tls1_2", "TLSv1.2"), ("-tls1_3", "TLSv1.3")):
             assert (name in facts.value("D18", "accepted")) is _openssl_agrees(port, flag), name
-    finally:
-        stop()
     assert facts.value("D18", "versions") == versions
     assert facts.yes("D18") is weak
     assert facts.value("D19", "key") == "RSA 2048"
@@ -176,33 +159,3 @@ def _openssl_agrees(port, flag):
         input=b"", capture_output=True, timeout=30, check=False,
     )  # fmt: skip
     return b"Cipher is (NONE)" not in done.stdout and b"New, " in done.stdout
-
-
-def _serve(context, port):
-    """A server that agrees on TLS and then says nothing."""
-    door = socket.create_server(("127.0.0.1", port))
-    going = threading.Event()
-
-    def one(line):
-        try:
-            line.settimeout(20)
-            with context.wrap_socket(line, server_side=True) as secured:
-                secured.recv(10)
-        except OSError:
-            line.close()
-
-    def loop():
-        while not going.is_set():
-            try:
-                line, _ = door.accept()
-            except OSError:
-                return
-            threading.Thread(target=one, args=(line,), daemon=True).start()
-
-    threading.Thread(target=loop, daemon=True).start()
-
-    def stop():
-        going.set()
-        door.close()
-
-    return stop
