@@ -14,7 +14,7 @@ _LISTS = ("studies", "institutions", "referring")
 
 def reach_to_dict(reach: Reach) -> dict[str, Any]:
     """`reach` as values that `json.dumps` takes. ValueError for a narrowed one: it lasts as long as a session."""
-    if reach.only is not None:
+    if reach.is_narrowed:
         raise ValueError("a narrowed reach is not kept")
     plain: dict[str, Any] = {"everything": reach.everything}
     plain |= {name: sorted(getattr(reach, name)) for name in _LISTS}

@@ -97,7 +97,7 @@ def make_plan(query: Query, salt: bytes, within: Within) -> Plan:
     depth = DEPTH[query.level]
     plan = Plan(depth, depth)
     if not within.everything:
-        plan.conditions.append(within.patient("p") if depth == 0 else within.study("s"))
+        plan.conditions += _within(within, depth)
         plan.parameters |= within.parameters
     rank = [0]
 
@@ -128,6 +128,15 @@ def make_plan(query: Query, salt: bytes, within: Within) -> Plan:
         _modalities_filter(plan, keys.get(MODALITIES))
         plan.conditions.append("s.study_uid <> ''")  # objects without a patient are in no query model
     return plan
+
+
+def _within(within: Within, depth: int) -> list[str]:
+    """The conditions of a reach on a row of the level and of those above it."""
+    if depth == 0:
+        return [within.patient("p")]
+    if depth == len(LEVELS) - 1:
+        return [within.of_study("s", "i")]
+    return [within.study("s"), within.series("e")] if depth == DEPTH[Level.SERIES] else [within.study("s")]
 
 
 def _text_filter(plan: Plan, column: str, key: Attribute) -> bool:

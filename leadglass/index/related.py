@@ -12,14 +12,20 @@ from leadglass.index.sqlite_engine import Row, SqlCipherEngine
 from leadglass.index.within import Within
 
 # Numbers in a series are given without gaps, so the last one tells how many there are.
-_IN_SERIES = f"""coalesce((SELECT (i.id & {(1 << SERIES_SHIFT) - 1}) + 1 FROM instances i
+_ALL_IN_SERIES = f"""coalesce((SELECT (i.id & {(1 << SERIES_SHIFT) - 1}) + 1 FROM instances i
     WHERE i.id >= (e.id << {SERIES_SHIFT}) AND i.id < ((e.id + 1) << {SERIES_SHIFT})
     ORDER BY i.id DESC LIMIT 1), 0) - e.unserved"""  # noqa: S608 - constants only
-_REACHED = "<reached>"  # where the condition stands that a study is within reach
+_ROWS = f"i.id >= (e.id << {SERIES_SHIFT}) AND i.id < ((e.id + 1) << {SERIES_SHIFT}) AND i.served"
+# Where the conditions stand that a study, a series and an instance are within reach, and a series' number of these.
+_REACHED, _REACHED_SERIES, _REACHED_INSTANCE, _IN_SERIES = "<study>", "<series>", "<instance>", "<count>"
 _STUDIES = f"FROM studies s WHERE s.patient = :pk AND s.visible AND NOT s.trashed AND {_REACHED}"
 _SERIES = f"""FROM studies s JOIN series e ON e.study = s.id
-    WHERE s.patient = :pk AND s.visible AND NOT s.trashed AND {_REACHED} AND e.visible"""
-_OF_STUDY = "FROM series e WHERE e.study = :pk AND e.visible"
+    WHERE s.patient = :pk AND s.visible AND NOT s.trashed AND {_REACHED} AND e.visible AND {_REACHED_SERIES}"""
+_OF_STUDY = f"FROM series e WHERE e.study = :pk AND e.visible AND {_REACHED_SERIES}"
+_CLASSES = """SELECT DISTINCT t.text FROM series e JOIN series_classes c ON c.series = e.id
+    JOIN terms t ON t.id = c.class WHERE e.study = :pk AND e.visible ORDER BY t.text"""
+_CLASSES_OF_SOME = f"""SELECT DISTINCT t.text FROM series e JOIN instances i ON {_ROWS}
+    JOIN terms t ON t.id = i.class WHERE e.study = :pk AND {_REACHED_INSTANCE} ORDER BY t.text"""  # noqa: S608
 
 
 Computation = Callable[[SqlCipherEngine, int, Within], Attribute]
@@ -34,9 +40,19 @@ def _gather(vr: str, sql: str) -> Computation:
 
 
 def _rows(engine: SqlCipherEngine, sql: str, pk: int, within: Within) -> list[Row]:
-    if _REACHED in sql:
-        return engine.read(sql.replace(_REACHED, within.study("s")), {"pk": pk, **within.parameters})
-    return engine.read(sql, {"pk": pk})
+    bound = {"pk": pk, **within.parameters} if within.limited or _REACHED in sql else {"pk": pk}
+    if within.limited and sql == _CLASSES:
+        sql = _CLASSES_OF_SOME
+    counted = f"(SELECT count(*) FROM instances i WHERE {_ROWS} AND {within.instance('i')})"  # noqa: S608 - constants
+    conditions = {
+        _REACHED: within.study("s"),
+        _REACHED_SERIES: within.series("e"),
+        _REACHED_INSTANCE: within.instance("i"),
+        _IN_SERIES: counted if within.limited else _ALL_IN_SERIES,
+    }
+    for place, condition in conditions.items():
+        sql = sql.replace(place, condition)
+    return engine.read(sql, bound)
 
 
 def _online(_engine: SqlCipherEngine, _pk: int, _within: Within) -> Attribute:
@@ -58,11 +74,7 @@ COMPUTED: Final[tuple[Mapping[int, Computation], ...]] = (
         tag_of("ModalitiesInStudy"): _gather(
             "CS", f"SELECT DISTINCT e.modality {_OF_STUDY} AND e.modality IS NOT NULL ORDER BY e.modality"
         ),
-        tag_of("SOPClassesInStudy"): _gather(
-            "UI",
-            """SELECT DISTINCT t.text FROM series e JOIN series_classes c ON c.series = e.id
-            JOIN terms t ON t.id = c.class WHERE e.study = :pk AND e.visible ORDER BY t.text""",
-        ),
+        tag_of("SOPClassesInStudy"): _gather("UI", _CLASSES),
     },
     {tag_of("NumberOfSeriesRelatedInstances"): _count(f"SELECT {_IN_SERIES} FROM series e WHERE e.id = :pk")},  # noqa: S608
     {},

@@ -10,6 +10,7 @@ import json
 from typing import Any, Final
 
 from leadglass.core.reach import Reach
+from leadglass.index.catalog_schema import SERIES_SHIFT
 from leadglass.index.text import storable
 
 # Every text is a constant of this module with places for values.
@@ -21,10 +22,14 @@ _PATIENTS: Final = """SELECT z.id FROM json_each(:reach_patients) j CROSS JOIN p
 _REFERRING: Final = "SELECT study FROM study_referrers WHERE name IN (SELECT value FROM json_each(:reach_referring))"
 _ONLY: Final = "SELECT value FROM json_each(:reach_only)"
 _INSTITUTIONS: Final = "SELECT value FROM json_each(:reach_institutions)"
+_INSTANCES: Final = "SELECT value FROM json_each(:reach_instances)"
 
 
 class Within:
-    """Conditions on rows of `studies`, and the parameters that belong to them."""
+    """Conditions on rows of `studies`, `series` and `instances`, and the parameters that belong to them.
+
+    Where the reach is limited to instances (`limited`), a study or series is within it if it shows one of them.
+    """
 
     def __init__(self, reach: Reach) -> None:
         self.everything = reach.everything
@@ -32,6 +37,9 @@ class Within:
         self._few: list[str] = []
         self._institutions = False
         self._only = reach.only is not None
+        self.limited = reach.instances is not None
+        if reach.instances is not None:
+            self.parameters["reach_instances"] = json.dumps(_texts(reach.instances))
         if reach.only is not None:
             self.parameters["reach_only"] = json.dumps(_texts(reach.only))
         if reach.everything:
@@ -52,6 +60,31 @@ class Within:
 
     def study(self, alias: str) -> str:
         """True of a row `alias` of studies that is within reach."""
+        if not self.limited:
+            return self._named(alias)
+        shown = f"v.study = {alias}.id AND {self.series('v')}"
+        return f"({self._named(alias)} AND EXISTS (SELECT 1 FROM series v WHERE {shown}))"  # noqa: S608 - constants
+
+    def series(self, alias: str) -> str:
+        """True of a row `alias` of series that is within reach, if its study is."""
+        if not self.limited:
+            return "1"
+        one = (
+            f"u.id >= ({alias}.id << {SERIES_SHIFT}) AND u.id < (({alias}.id + 1) << {SERIES_SHIFT}) "
+            f"AND u.served AND {self.instance('u')}"
+        )
+        return f"EXISTS (SELECT 1 FROM instances u WHERE {one})"  # noqa: S608 - constants
+
+    def instance(self, alias: str) -> str:
+        """True of a row `alias` of instances that is within reach, if its study is."""
+        return f"{alias}.uid IN ({_INSTANCES})" if self.limited else "1"
+
+    def of_study(self, study: str, instance: str) -> str:
+        """True of a row `study` of studies and a row `instance` of its instances if the instance is within reach."""
+        return f"{self._named(study)} AND {self.instance(instance)}"
+
+    def _named(self, alias: str) -> str:
+        """True of a row `alias` of studies that something names, instances aside."""
         if self.everything:
             return "1"
         conditions = []
@@ -65,6 +98,8 @@ class Within:
 
     def whole_study(self, alias: str) -> str:
         """True of a row `alias` of studies if every row of its Study Instance UID is within reach."""
+        if self.limited:
+            return "0"
         if self.everything:
             return "1"
         outside = f"o.study_uid = {alias}.study_uid AND NOT {self.study('o')}"

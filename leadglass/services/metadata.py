@@ -8,6 +8,7 @@ once.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from leadglass.core.events import EventKind
 from leadglass.core.ports import Catalog, Derived, Vault
 from leadglass.core.principal import Principal, Right
 from leadglass.core.query import Level, Selection
+from leadglass.core.reach import Reach
 from leadglass.core.records import SeriesState, StoredInstance
 from leadglass.dicom.json_model import json_maker
 from leadglass.dicom.model import ModelMaker
@@ -43,6 +45,14 @@ class SeriesDocument:
 def version_of(stored: StoredInstance) -> str:
     """What a URL carries that names the bytes of an instance, not just the instance."""
     return stored.digest.hex()[:VERSION_DIGITS]
+
+
+def _limit(reach: Reach) -> str:
+    """What is added to a name for who sees some instances of a series: another document than that of all of them."""
+    if reach.instances is None:
+        return ""
+    digest = hashlib.blake2b("\n".join(sorted(reach.instances)).encode(), digest_size=16)
+    return f" {digest.hexdigest()}"
 
 
 class Metadata:
@@ -105,7 +115,7 @@ class Metadata:
             self._accesses.begin(principal.name, principal.address, study_uid)
 
     def _kept(self, state: SeriesState, selection: Selection, bulk_root: str) -> bytes:
-        name = f"{state.study_uid}/{state.series_uid} {bulk_root}"
+        name = f"{state.study_uid}/{state.series_uid} {bulk_root}{_limit(selection.reach)}"
         kept = self._derived.get(state.key_id, KIND, name, state.stamp)
         if kept is not None:
             return kept

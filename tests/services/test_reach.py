@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+
 import pytest
 from objects import data_set, encoded, image, store, store_one, study_uid, uid, whole_study
 
@@ -11,6 +14,7 @@ from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.principal import SYSTEM, Principal, PrincipalKind, Right
 from leadglass.core.query import Level, Query, Selection
 from leadglass.core.reach import EVERYTHING, NOTHING, Reach
+from leadglass.core.reach_json import reach_to_dict
 from leadglass.dicom.names import name_groups, normalise_text
 from leadglass.services.ingest import StoreOutcome
 
@@ -168,3 +172,93 @@ async def test_a_narrowed_reach_holds_nothing_outside_of_its_studies(archive: Ar
 def test_a_narrowed_reach_is_joined_with_nothing() -> None:
     with pytest.raises(ValueError):
         _ = NOTHING | studies(1).narrowed(frozenset())
+
+
+def some(*uids: str, study: int = 1, of: Reach = EVERYTHING) -> Principal:
+    """Somebody who reaches these instances of a study alone."""
+    return program(of.limited(frozenset({study_uid(study)}), frozenset(uids)))
+
+
+async def three_of_a_study(archive: Archive) -> None:
+    """A CT series of two, and a series of one key object in another modality; and a second study of the patient."""
+    await store_one(archive, 1, 1)
+    await store_one(archive, 1, 2)
+    other = {"SeriesInstanceUID": f"{study_uid(1)}.2000", "Modality": "MR", "SOPClassUID": MR}
+    await store(archive, encoded(data_set(1, 3, **other)), uid(1, 3), sop_class_uid=MR)
+    await store_one(archive, 2, 1, PatientID="P1")
+
+
+MR = "1.2.840.10008.5.1.4.1.1.4"
+COUNTED = {
+    Level.PATIENT: {0x00201200: ("1",), 0x00201202: ("1",), 0x00201204: ("1",)},
+    Level.STUDY: {0x00201206: ("1",), 0x00201208: ("1",), 0x00080061: ("CT",), 0x00080062: (data_set().SOPClassUID,)},
+    Level.SERIES: {0x00201209: ("1",)},
+    Level.IMAGE: {0x00080018: (uid(1, 1),)},
+}
+
+
+@pytest.mark.parametrize(
+    "of", [EVERYTHING, studies(1, 2), Reach(patients=frozenset({("", "P1")}))], ids=["all", "study", "patient"]
+)
+async def test_of_a_study_only_the_instances_that_are_reached_are_found_and_counted(
+    archive: Archive, of: Reach
+) -> None:
+    await three_of_a_study(archive)
+    who = some(uid(1, 1), uid(2, 1), of=of)
+    for level, expected in COUNTED.items():
+        keys = {tag: Attribute("UI") for tag in expected}
+        page = await archive.find.find(who, Query(level, keys))
+        assert [{tag: match[tag].values for tag in expected} for match in page.matches] == [expected], level
+
+
+async def test_of_a_study_only_the_instances_that_are_reached_are_selected(archive: Archive) -> None:
+    await three_of_a_study(archive)
+    who = some(uid(1, 1), uid(2, 1))
+
+    async def selected(selection: Selection) -> list[str]:
+        return [stored.identity.sop_instance_uid for stored in await archive.retrieve.select(who, selection)]
+
+    assert await selected(whole_study(1)) == [uid(1, 1)]
+    assert await selected(whole_study(2)) == []  # named, and of no study that is reached
+    assert await selected(image(1, 1)) == [uid(1, 1)]
+    assert await selected(image(1, 2)) == []
+    assert await selected(image(2, 1)) == []
+    assert await selected(Selection(Level.PATIENT, patient_id="P1")) == [uid(1, 1)]
+    for selection, count in ((whole_study(1), 1), (whole_study(2), 0)):
+        documents = await archive.metadata.series(who, selection, "https://example.org")
+        assert len(documents) == count
+    assert await archive.render.thumbnail(who, whole_study(2)) is None
+
+
+async def test_metadata_of_some_instances_are_not_those_of_all(archive: Archive) -> None:
+    await three_of_a_study(archive)
+    for who, first in ((some(uid(1, 1)), 1), (SYSTEM, 2), (some(uid(1, 2)), 1), (some(uid(1, 1)), 1)):
+        documents = await archive.metadata.series(who, whole_study(1), "https://example.org")
+        made = [len(json.loads(gzip.decompress(document.gzip))) for document in documents]
+        assert made[0] == first, who.reach
+
+
+async def test_who_reaches_some_instances_stores_and_deletes_nothing(archive: Archive) -> None:
+    await store_one(archive, 1, 1)
+    for reach in (EVERYTHING, studies(1, 9)):
+        for study in (1, 9):
+            who = program(reach.limited(frozenset({study_uid(study)}), frozenset({uid(study, 1), uid(study, 2)})))
+            with pytest.raises(LeadglassError) as refused:
+                await store(archive, encoded(data_set(study, 2)), uid(study, 2), principal=who)
+            assert refused.value.code is ErrorCode.NOT_AUTHORISED
+    with pytest.raises(LeadglassError) as absent:
+        archive.trash.delete(some(uid(1, 1)), whole_study(1), "test")
+    assert absent.value.code is ErrorCode.NOT_FOUND
+
+
+def test_a_limit_only_narrows_and_is_never_lost() -> None:
+    one = EVERYTHING.limited(frozenset({"1.2"}), frozenset({"1.2.3", "1.2.4"}))
+    again = one.limited(frozenset({"1.2", "1.3"}), frozenset({"1.2.4", "1.2.5"}))
+    assert again.instances == frozenset({"1.2.4"})
+    assert again.narrowed(frozenset({"1.2"})).instances == frozenset({"1.2.4"})
+    with pytest.raises(ValueError, match="narrowed"):
+        _ = NOTHING | one
+    with pytest.raises(ValueError, match="narrowed"):
+        Reach(everything=True, instances=frozenset())
+    with pytest.raises(ValueError, match="kept"):
+        reach_to_dict(one)
