@@ -104,6 +104,7 @@ PEERS = {
         Peer("iproute2", "iproute2", ("ip",)),
         OwnEnvironment("sslyze", "python3-venv", ()),
         Peer("chromium", "chromium", ("chromium",)),
+        Peer("nginx", "nginx-light", ("nginx", "openssl")),
         Peer("npm", "npm", ("npm", "node")),
         Viewer("ohif", "npm", ("chromium",)),
         NpmPeer("oidc-provider", "npm", ("node",)),
@@ -159,6 +160,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def dcmtk() -> Peer:
     """DCMTK; a test that uses it is marked `interop("dcmtk")`."""
     return PEERS["dcmtk"]
+
+
+@pytest.fixture(scope="session")
+def nginx() -> Peer:
+    """nginx; a test that uses it is marked `interop("nginx")`."""
+    return PEERS["nginx"]
 
 
 @pytest.fixture(scope="session")

@@ -223,7 +223,9 @@ def _holds_its_path(door: _Door) -> bool:
 
 
 def _names(item: WebListener) -> set[str]:
-    """Host names and addresses that the listener answers to."""
+    """Host names and addresses that the listener answers to; behind a proxy only the outer ones, if they are named."""
+    if item.trusted_proxy and item.names:
+        return set(item.names)
     addresses = {address for _, address in own_addresses()}
     own = addresses if item.host in ("0.0.0.0", "::") else {item.host}  # noqa: S104  # compared, not listened on
     return {*own, *item.names, "localhost"} - {""}

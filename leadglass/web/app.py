@@ -87,7 +87,7 @@ class WebDoor:
 
     async def _admitted(self, request: Request, visit: Visit) -> Response:
         scope, headers = request.scope, request.scope["headers"]
-        why = refused(self._rules, headers)
+        why = refused(self._rules, headers, scope.get("http_version", "1.1"))
         if why is not None:
             return problem(421, why)
         if scope["path"] in OPEN:

@@ -1,7 +1,8 @@
 """Who may speak HTTP here at all: plain HTTP is for this machine, and a proxy in front must be named.
 
-A tunnel or a proxy makes the whole internet look like 127.0.0.1. It shows by the Host it asks for (the outer name)
-and by the headers it adds; both are refused, unless the listener was set up for a trusted proxy.
+A tunnel or a proxy makes the whole internet look like 127.0.0.1. It shows by the Host it asks for (the outer name),
+by the headers it adds, or by HTTP/1.0 (nginx, as long as nothing is said, with our own address as Host and no such
+header); all are refused, unless the listener was set up for a trusted proxy.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ FORWARDED = frozenset(
     }
 )
 _MAX_ADDRESS = 64
+_OLD = frozenset({"1", "1.0"})  # as servers write HTTP/1.0 (Granian; ASGI)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _PORT = re.compile(r":[0-9]*$")  # an IPv6 address without one ends with a bracket
 
@@ -43,9 +45,11 @@ class ListenerRules:
     serves: str = "archive"  # which desk (web.desk) stands there
 
 
-def refused(rules: ListenerRules, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
-    """Why a request is not taken: one sentence for its sender, or None if it is."""
+def refused(rules: ListenerRules, headers: Iterable[tuple[bytes, bytes]], version: str = "1.1") -> str | None:
+    """Why a request of this HTTP `version` is not taken: one sentence for its sender, or None if it is."""
     hosts: list[bytes] = []
+    if not rules.tls and not rules.trusted_proxy and version in _OLD:
+        return "Without TLS this listener takes no HTTP/1.0, by which a proxy shows; use HTTP/1.1."
     for name, value in headers:
         if name in FORWARDED and not rules.trusted_proxy:
             return "This listener takes no request through a proxy; name the proxy as trusted_proxy to allow it."

@@ -31,7 +31,8 @@ def listen_tls(home: Home, port: int, *lines: str) -> None:
 class Given:
     """Certificate and key files that an administrator gives, from a CA of their own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, names: tuple[str, ...] = ("127.0.0.1", "localhost")) -> None:
+        self.names = names
         self.certificate, self.key = folder / "web.pem", folder / "web.key"
         self.authority = Authority.create("hospital", utc_now() - dt.timedelta(days=SERVER_DAYS + 2))
 
@@ -45,7 +46,7 @@ class Given:
 
     def put(self, until: dt.datetime) -> bytes:
         """Put a new certificate there that ends at `until`; as DER."""
-        issued = self.authority.issue_server(("127.0.0.1", "localhost"), until - dt.timedelta(days=SERVER_DAYS))
+        issued = self.authority.issue_server(self.names, until - dt.timedelta(days=SERVER_DAYS))
         self.key.write_bytes(issued.key_pem)
         self.key.chmod(0o600)
         self.certificate.write_bytes(issued.chain_pem)

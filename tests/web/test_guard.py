@@ -70,3 +70,11 @@ def test_urls_in_answers_lead_back_to_the_listener(
     rules: ListenerRules, host: str, port: int | None, origin: str
 ) -> None:
     assert origin_of(rules, [(b"host", host.encode())], port) == origin
+
+
+@pytest.mark.parametrize(("rules", "taken"), [(PLAIN, False), (TLS, True), (BEHIND, True)])
+def test_http_1_0_by_which_a_proxy_shows_is_for_tls_and_named_proxies(rules: ListenerRules, taken: bool) -> None:
+    host = [(b"host", b"localhost" if rules is PLAIN else b"pacs.example.org")]
+    assert refused(rules, host) is None
+    for version in ("1", "1.0"):
+        assert (refused(rules, host, version) is None) is taken
