@@ -97,9 +97,11 @@ def _form(ranges: Sequence[MediaRange], own: str) -> tuple[str, bool]:
 
 
 async def _value(call: Call, content: InstanceContent, place: BulkPlace, kind: str, multipart: bool) -> Response:
-    tag = blake3(content.stored.digest + f"{call.path('path')} {kind} {multipart}".encode()).hexdigest(length=16)
+    named = f"{call.origin} {call.path('path')} {kind} {multipart}"
+    tag = blake3(content.stored.digest + named.encode()).hexdigest(length=16)
     etag = f'"{tag}"'
-    headers = {"etag": etag, "cache-control": IMMUTABLE, "vary": "accept, authorization", **_NEVER_SHOWN}
+    headers = {"etag": etag, "cache-control": IMMUTABLE, "vary": "accept, authorization"}
+    headers |= {**_NEVER_SHOWN, **call.location}
     if unchanged(call.request, etag):
         content.close()
         return Response(None, 304, headers)
@@ -108,7 +110,8 @@ async def _value(call: Call, content: InstanceContent, place: BulkPlace, kind: s
     spans = await content.spans(place)
     length = sum(size for _, size in spans)
     if multipart:
-        part = _in_part(_bytes_of(content, place, spans), tag, kind)
+        own = call.location.get("content-location", "")
+        part = _in_part(_bytes_of(content, place, spans), part_head(tag, kind, first=True, location=own), tag)
         return Streamed(call, await begun(_closing(content, part)), 200, headers, related(kind, tag))
     headers["accept-ranges"] = "bytes"
     try:
@@ -156,15 +159,15 @@ def _cut(spans: Sequence[Span], first: int, behind: int) -> list[Span]:
     return found
 
 
-async def _in_part(pieces: AsyncIterator[Buffer], boundary: str, kind: str) -> AsyncIterator[Buffer]:
+async def _in_part(pieces: AsyncIterator[Buffer], head: bytes, boundary: str) -> AsyncIterator[Buffer]:
     first = True
     async for piece in pieces:
         if first:
-            yield part_head(boundary, kind, first=True)
+            yield head
             first = False
         yield piece
     if first:  # a value of no bytes
-        yield part_head(boundary, kind, first=True)
+        yield head
     yield parts_end(boundary)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from starlette.requests import Request
 
@@ -22,7 +23,10 @@ from leadglass.services.sessions import Person, Sessions
 from leadglass.services.trash import Trash
 from leadglass.services.viewing import Viewing
 from leadglass.web.body import BodyLimits
+from leadglass.web.urls import BASE
 from leadglass.web.viewer.site import ViewerSite
+
+_OURS: Final = re.compile(rf"{re.escape(BASE)}/[0-9A-Za-z./,-]{{1,1024}}", re.ASCII)
 
 
 class Authenticator(Protocol):
@@ -85,3 +89,10 @@ class Call:
     def path(self, name: str) -> str:
         """A part of the path."""
         return str(self.request.path_params[name])
+
+    @property
+    def location(self) -> Mapping[str, str]:
+        """Content-Location (PS3.18 8.4.3) of an answer that is the very resource that the path names. None of it is
+        what a client made up: where the path holds what no URL of ours does there is no such header."""
+        path = str(self.request.scope["path"])
+        return {"content-location": self.origin + path} if _OURS.fullmatch(path) else {}

@@ -18,6 +18,7 @@ from leadglass.web.metadata import absent, instance_of
 from leadglass.web.negotiation import accepted
 from leadglass.web.representations import FrameForm, frame_form
 from leadglass.web.streams import Pieces, Streamed, begun, part_head, parts_end, related
+from leadglass.web.urls import instance_url
 
 MAX_LISTED: Final = 4096  # frames named in one request: as many as a URL of usual length has room for
 IMMUTABLE: Final = "private, max-age=31536000, immutable"  # RFC 8246; only where the URL carries the version
@@ -67,18 +68,18 @@ async def frames_answer(
     call: Call, content: InstanceContent, numbers: Sequence[int], form: FrameForm, cache: str
 ) -> Response:
     """Frames in the form that was asked for; the first one is read before anything is answered."""
-    tag = _tag(content, numbers, form)
-    headers = {"etag": f'"{tag}"', "cache-control": cache, "vary": _VARY}
+    tag = _tag(call.origin, content, numbers, form)
+    headers = {"etag": f'"{tag}"', "cache-control": cache, "vary": _VARY, **call.location}
     if unchanged(call.request, headers["etag"]):
         return Response(None, 304, headers)
     try:
         if len(numbers) == 1:
             pieces = await content.frame(numbers[0], native=form.native, target=form.target)
             if form.multipart:
-                pieces = [part_head(tag, form.content_type, first=True), *pieces, parts_end(tag)]
+                pieces = [_head(call, content, numbers[0], form, tag), *pieces, parts_end(tag)]
             content.close()
             return Pieces(pieces, 200, headers, related(form.media_type, tag) if form.multipart else form.content_type)
-        parts = await begun(_parts(content, numbers, form, tag))
+        parts = await begun(_parts(call, content, numbers, form, tag))
     except BaseException:
         content.close()
         raise
@@ -86,13 +87,13 @@ async def frames_answer(
 
 
 async def _parts(
-    content: InstanceContent, numbers: Sequence[int], form: FrameForm, boundary: str
+    call: Call, content: InstanceContent, numbers: Sequence[int], form: FrameForm, boundary: str
 ) -> AsyncIterator[Buffer]:
     current = 0
     try:
         async for number, pieces in content.frames(numbers, native=form.native, target=form.target):
             if number != current:
-                yield part_head(boundary, form.content_type, first=not current)
+                yield _head(call, content, number, form, boundary, first=not current)
                 current = number
             for piece in pieces:
                 yield piece
@@ -101,9 +102,16 @@ async def _parts(
         content.close()
 
 
-def _tag(content: InstanceContent, numbers: Sequence[int], form: FrameForm) -> str:
+def _head(
+    call: Call, content: InstanceContent, number: int, form: FrameForm, boundary: str, *, first: bool = True
+) -> bytes:
+    location = f"{instance_url(call.origin, content.stored.identity)}/frames/{number}"
+    return part_head(boundary, form.content_type, first=first, location=location)
+
+
+def _tag(origin: str, content: InstanceContent, numbers: Sequence[int], form: FrameForm) -> str:
     """Names these frames in this form; no content can hold it, so it is the boundary too."""
-    asked = f"{form.multipart} {form.content_type} {numbers if len(numbers) < MAX_LISTED else len(numbers)}"
+    asked = f"{origin} {form.multipart} {form.content_type} {numbers if len(numbers) < MAX_LISTED else len(numbers)}"
     return blake3(content.stored.digest + asked.encode()).hexdigest(length=16)
 
 

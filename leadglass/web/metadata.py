@@ -42,7 +42,7 @@ async def instance_metadata(call: Call) -> Response:
     found = await call.doorway.metadata.instances(call.principal, selection, call.origin + BASE)
     if not found:
         raise absent()
-    return await document(call.request, b"[" + b",".join(found) + b"]", offer)
+    return await document(call.request, b"[" + b",".join(found) + b"]", offer, call.location)
 
 
 def instance_of(call: Call) -> Selection:
@@ -70,7 +70,7 @@ async def _xml(call: Call, selection: Selection) -> Response:
     found = await call.doorway.metadata.xml(call.principal, selection, call.origin + BASE)
     if not found:
         raise absent()
-    return await multipart_document(call.request, found, DICOM_XML)
+    return await multipart_document(call.request, found, DICOM_XML, call.location)
 
 
 async def _as_kept(call: Call, found: list[SeriesDocument], media_type: str) -> Response:
@@ -78,12 +78,13 @@ async def _as_kept(call: Call, found: list[SeriesDocument], media_type: str) -> 
     stamps = " ".join(f"{item.state.series_uid} {item.state.stamp}" for item in found)
     tag = f'"{blake3(f"{call.origin} {stamps}".encode()).hexdigest(length=16)}"'
     headers = {"etag": tag, "cache-control": NO_CACHE, "vary": "accept, accept-encoding, authorization"}
+    headers |= call.location
     if unchanged(call.request, tag):
         return Response(None, 304, headers)
     if len(found) == 1 and coding_for(call.request, ("gzip",)):
         return Response(found[0].gzip, 200, {**headers, "content-encoding": "gzip"}, media_type)
     whole = await run_in_threadpool(_joined, found)
-    return await document(call.request, whole, media_type, {"etag": tag})
+    return await document(call.request, whole, media_type, {"etag": tag, **call.location})
 
 
 def _joined(found: list[SeriesDocument]) -> bytes:

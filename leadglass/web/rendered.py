@@ -6,8 +6,8 @@ client that takes a picture only is given the one that stands for a study or ser
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from typing import Final
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Final, TypeAlias
 
 from blake3 import blake3
 from starlette.responses import Response
@@ -27,8 +27,10 @@ from leadglass.web.metadata import absent, instance_of
 from leadglass.web.negotiation import accepted
 from leadglass.web.render_request import picture_type, render_request, thumbnail_request, thumbnail_type
 from leadglass.web.streams import Streamed, part_head, parts_end, related
+from leadglass.web.urls import instance_url
 
 _VARY: Final = "accept, authorization"
+Placed: TypeAlias = tuple[Picture, str]  # and its URL, "" where that says too little
 _NO_PICTURE: Final = "Nothing of this can be shown as a picture."
 
 
@@ -136,8 +138,8 @@ async def _several(call: Call, selection: Selection) -> Response:
 
 async def _each(
     call: Call, wanted: Sequence[tuple[Selection, Sequence[int]]], request: RenderRequest, *, skip: bool
-) -> AsyncIterator[Picture]:
-    """The pictures of instances and frames, in order; with `skip` those that cannot be shown are left out."""
+) -> AsyncIterator[Placed]:
+    """The pictures of instances and frames, in order, each with its URL; with `skip` without what cannot be shown."""
     for selection, numbers in wanted:
         try:
             picture = await call.doorway.render.rendered(call.principal, selection, numbers, request)
@@ -146,34 +148,50 @@ async def _each(
                 raise
             continue
         if picture is not None:
-            yield picture
+            yield picture, _url(call, picture, numbers)
 
 
-async def _in_parts(call: Call, pictures: AsyncIterator[Picture], request: RenderRequest) -> Response:
+async def _in_parts(call: Call, pictures: AsyncIterator[Placed], request: RenderRequest) -> Response:
     """Pictures as they are made. The first one is made before anything is answered."""
     first = await anext(pictures, None)
     if first is None:
         raise LeadglassError(ErrorCode.CANNOT_CONVERT, _NO_PICTURE)
-    boundary = blake3(first.content + call.request.url.path.encode()).hexdigest(length=16)
-    headers = {"cache-control": NO_CACHE, "vary": _VARY}
+    boundary = blake3(first[0].content + call.request.url.path.encode()).hexdigest(length=16)
+    headers = {"cache-control": NO_CACHE, "vary": _VARY, **_location(call)}
     return Streamed(call, _parts(first, pictures, boundary), 200, headers, related(request.media_type, boundary))
 
 
-async def _parts(first: Picture, rest: AsyncIterator[Picture], boundary: str) -> AsyncIterator[Buffer]:
-    yield part_head(boundary, first.media_type, first=True)
-    yield first.content
-    async for picture in rest:
-        yield part_head(boundary, picture.media_type, first=False)
+async def _parts(first: Placed, rest: AsyncIterator[Placed], boundary: str) -> AsyncIterator[Buffer]:
+    picture, location = first
+    yield part_head(boundary, picture.media_type, first=True, location=location)
+    yield picture.content
+    async for picture, location in rest:
+        yield part_head(boundary, picture.media_type, first=False, location=location)
         yield picture.content
     yield parts_end(boundary)
 
 
+def _as_usual(call: Call) -> bool:
+    """Whether nothing is said of how the picture is wanted: only then its URL alone names it."""
+    return set(call.request.query_params) <= {"accept"}
+
+
+def _location(call: Call) -> Mapping[str, str]:
+    return call.location if _as_usual(call) else {}
+
+
+def _url(call: Call, picture: Picture, numbers: Sequence[int]) -> str:
+    frame = f"/frames/{numbers[0]}" if numbers else ""
+    return f"{instance_url(call.origin, picture.stored.identity)}{frame}/rendered" if _as_usual(call) else ""
+
+
 def _answer(call: Call, picture: Picture, *, in_parts: bool = False) -> Response:
     tag = blake3(picture.content).hexdigest(length=16)
-    headers = {"etag": f'"{tag}"', "cache-control": NO_CACHE, "vary": _VARY}
+    headers = {"etag": f'"{tag}"', "cache-control": NO_CACHE, "vary": _VARY, **_location(call)}
     if unchanged(call.request, headers["etag"]):
         return Response(None, 304, headers)
     if not in_parts:
         return Response(picture.content, 200, headers, picture.media_type)
-    body = part_head(tag, picture.media_type, first=True) + picture.content + parts_end(tag)
+    location = _location(call).get("content-location", "")
+    body = part_head(tag, picture.media_type, first=True, location=location) + picture.content + parts_end(tag)
     return Response(body, 200, headers, related(picture.media_type, tag))

@@ -148,9 +148,12 @@ async def joined(pieces: AsyncIterator[Buffer]) -> AsyncIterator[Buffer]:
         await close(pieces)
 
 
-def part_head(boundary: str, media_type: str, *, first: bool) -> bytes:
-    """What stands before a part of a multipart/related (RFC 2046 5.1.1)."""
-    return f"{'' if first else CRLF}--{boundary}{CRLF}Content-Type: {media_type}{CRLF}{CRLF}".encode("latin-1")
+def part_head(boundary: str, media_type: str, *, first: bool, location: str = "") -> bytes:
+    """What stands before a part of a multipart/related (RFC 2046 5.1.1); `location` is the URL of what is in it."""
+    lines = [f"{'' if first else CRLF}--{boundary}", f"Content-Type: {media_type}"]
+    if location:
+        lines.append(f"Content-Location: {location}")
+    return CRLF.join([*lines, CRLF]).encode("latin-1")
 
 
 def parts_end(boundary: str) -> bytes:

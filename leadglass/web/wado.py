@@ -18,6 +18,7 @@ from leadglass.web.metadata import absent, instance_of
 from leadglass.web.negotiation import accepted
 from leadglass.web.representations import DICOM, RELATED, ZIP, InstanceForm, instance_form
 from leadglass.web.streams import CutOffError, Streamed, joined, part_head, parts_end, related
+from leadglass.web.urls import instance_url
 from leadglass.web.zipped import zip_of
 
 
@@ -51,14 +52,14 @@ async def instances(call: Call, found: Sequence[StoredInstance], form: InstanceF
     going = [stored for stored in found if form.syntax_for(stored.transfer_syntax_uid)]
     if not going:
         raise LeadglassError(ErrorCode.CANNOT_CONVERT, "What is stored cannot be had in the transfer syntax asked for.")
-    tag = _tag(going, form)
-    headers = {"etag": f'"{tag}"', "cache-control": NO_CACHE, "vary": "accept, authorization"}
+    tag = _tag(going, form, call.origin)
+    headers = {"etag": f'"{tag}"', "cache-control": NO_CACHE, "vary": "accept, authorization", **call.location}
     if unchanged(call.request, headers["etag"]):
         return Response(None, 304, headers)
     files = await opened_files(call, going, form)
     status = 200 if len(going) == len(found) else 206
     if form.container == RELATED:
-        return Streamed(call, joined(_parts(files, tag)), status, headers, related(DICOM, tag))
+        return Streamed(call, joined(_parts(files, tag, call.origin)), status, headers, related(DICOM, tag))
     if form.container == ZIP:
         headers["content-disposition"] = 'attachment; filename="dicom.zip"'
         return Streamed(call, joined(zip_of(files)), status, headers, ZIP)
@@ -76,20 +77,21 @@ async def opened_files(call: Call, found: Sequence[StoredInstance], form: Instan
     return files
 
 
-def _tag(found: Sequence[StoredInstance], form: InstanceForm) -> str:
+def _tag(found: Sequence[StoredInstance], form: InstanceForm, origin: str) -> str:
     """Names exactly these bytes of these instances; no content can hold it, so it is the boundary too."""
-    hashed = blake3(form.container.encode())
+    hashed = blake3(f"{form.container} {origin}".encode())
     for stored in found:
         hashed.update(stored.digest + (form.syntax_for(stored.transfer_syntax_uid) or "").encode())
     return hashed.hexdigest(length=16)
 
 
-async def _parts(files: Files, boundary: str) -> AsyncIterator[Buffer]:
+async def _parts(files: Files, boundary: str, origin: str) -> AsyncIterator[Buffer]:
     first = True
     async for stored, outgoing in files.each():
         syntax = outgoing.transfer_syntax_uid
         kind = f"{DICOM}; transfer-syntax={syntax}"
-        yield part_head(boundary, kind, first=first) + file_header(stored, syntax)
+        location = instance_url(origin, stored.identity)
+        yield part_head(boundary, kind, first=first, location=location) + file_header(stored, syntax)
         first = False
         async for piece in outgoing.chunks():
             yield piece
