@@ -40,7 +40,7 @@ _ALL = (
         "D19", "certificate-unsound", "Is the certificate expired, not yet valid, self-signed, weak or of another name?"
     ),
     Check("D20", "no-client-certificate", "Is a TLS session given to a client without certificate?"),
-    Check("D21", "iscl", "Does a service answer ISCL on port 2761?"),
+    Check("D21", "iscl", "Does a service on port 2761 speak first, as ISCL does?"),
     Check("W00", "http-answers", "Does an HTTP server answer?"),
     Check("W01", "qido", "Does QIDO-RS answer a stranger?"),
     Check("W02", "wado", "Does WADO look for a made-up study where it ought to ask who is there?"),

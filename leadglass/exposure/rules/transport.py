@@ -89,7 +89,7 @@ RULES = (
     ),
     Rule(
         "iscl",
-        "The withdrawn ISCL protocol is answered",
+        "The withdrawn ISCL protocol is likely spoken",
         Rung.PORT_OPEN,
         NOTHING,
         ("D21",),
