@@ -9,7 +9,7 @@ from leadglass.app.conformance import texts
 from leadglass.app.web_config import WebListener
 from leadglass.services.quotas import Quotas
 from leadglass.web.body import BodyLimits
-from leadglass.web.doorway import Uploads, WebDoorway
+from leadglass.web.doorway import AdminServices, Uploads, WebDoorway
 from leadglass.web.viewer.files import read_viewer
 from leadglass.web.viewer.site import ViewerSite
 
@@ -32,6 +32,7 @@ def doorway_of(archive: Archive) -> WebDoorway:
         sessions=archive.sessions,
         viewing=archive.viewing,
         viewer=_viewer(archive.config.web),
+        admin=_admin(archive),
     )
 
 
@@ -41,3 +42,7 @@ def _viewer(listeners: Iterable[WebListener]) -> ViewerSite:
     if item is None:
         return ViewerSite()
     return ViewerSite(read_viewer(), True, item.tls, item.port, item.public)
+
+
+def _admin(archive: Archive) -> AdminServices:
+    return AdminServices(accounts=archive.accounts)

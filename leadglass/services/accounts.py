@@ -155,6 +155,14 @@ class Accounts:
         return self._people.end_sessions(owner=name)
 
     @use_case(Right.ADMINISTER, EventKind.APPLICATION_ACTIVITY)
+    def sessions(self, principal: Principal, name: str) -> list[Session]:
+        """Where somebody is signed in at the moment, the newest first. NOT_FOUND if there is no such account."""
+        self._known(name)
+        self._note(principal, "account-sessions-read", EventKind.APPLICATION_ACTIVITY, account=name)
+        now = self._now()
+        return [one for one in self._people.sessions(name) if not one.share and now < one.expires]
+
+    @use_case(Right.ADMINISTER, EventKind.APPLICATION_ACTIVITY)
     def emergencies(self, principal: Principal) -> list[Session]:
         """Sessions in which the glass is broken at the moment, the newest first; older ones are in the journal."""
         self._note(principal, "emergencies-listed", EventKind.APPLICATION_ACTIVITY)

@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from leadglass.core.limits import MAX_INSTANCE, MAX_UPLOAD_MEMORY
 from leadglass.core.principal import Principal
+from leadglass.services.accounts import Accounts
 from leadglass.services.budget import BufferBudget
 from leadglass.services.find import Find
 from leadglass.services.frames import Frames
@@ -51,6 +52,13 @@ class Uploads:
 
 
 @dataclass(frozen=True, slots=True)
+class AdminServices:
+    """What the pages of the administration stand before."""
+
+    accounts: Accounts
+
+
+@dataclass(frozen=True, slots=True)
 class WebDoorway:
     """The services of one archive, as the web door uses them."""
 
@@ -68,6 +76,7 @@ class WebDoorway:
     sessions: Sessions | None = None  # of people; without it only programs get in
     viewing: Viewing | None = None
     viewer: ViewerSite = field(default_factory=ViewerSite)
+    admin: AdminServices | None = None
 
 
 @dataclass(frozen=True, slots=True)

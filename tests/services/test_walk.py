@@ -316,6 +316,7 @@ async def called(archive: Archive, kind: type, method: str, who: Principal = SYS
         "Accounts.describe": lambda: archive.accounts.describe(who, "rossi", display="Anna B."),
         "Accounts.reset": lambda: archive.accounts.reset(who, "rossi"),
         "Accounts.end_sessions": lambda: archive.accounts.end_sessions(who, "rossi"),
+        "Accounts.sessions": lambda: archive.accounts.sessions(who, "rossi"),
         "Accounts.emergencies": lambda: archive.accounts.emergencies(who),
         "Credentials.authority": lambda: archive.credentials.authority(who),
         "Credentials.issue": lambda: archive.credentials.issue(who, device("mr")),

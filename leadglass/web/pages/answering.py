@@ -52,7 +52,7 @@ class Pages:
         call = PageCall(request, self._doorway, origin, address, person, await _form(request, person))
         self._require_right(line, person)
         if line.entry is Entry.FRESH and not self._fresh(person):
-            return seen_other(call, f"{CONFIRM}?next={quote(_shown(request), safe='')}")
+            return seen_other(call, f"{CONFIRM}?next={quote(self._place(request), safe='')}")
         visit.lease = self._doorway.quotas.begin(person.principal, export=False)
         return await line.handler(call)
 
@@ -68,6 +68,15 @@ class Pages:
     def _require_right(self, line: Page, person: Person) -> None:
         if line.right is not None and not person.principal.may(line.right):
             raise LeadglassError(ErrorCode.NOT_AUTHORISED, f"This needs the right '{line.right.value}'.")
+
+    def _place(self, request: Request) -> str:
+        """The page to go on at: the one asked for; for what a form sends, the nearest page above it."""
+        if request.method in SAFE:
+            return _shown(request)
+        path = request.url.path
+        while path and not any(line.method == "GET" for line, _ in self._table.at(path)):
+            path = path.rpartition("/")[0]
+        return path or "/"
 
     def _fresh(self, person: Person) -> bool:
         return self._doorway.sessions is not None and self._doorway.sessions.fresh(person)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from leadglass.web.pages import home, static, viewing
+from leadglass.web.pages.administration import table as administration
 from leadglass.web.pages.page import Entry, Page
 
 PAGES: Final[tuple[Page, ...]] = (
@@ -12,4 +13,5 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("GET", "/favicon.ico", static.icon, Entry.OPEN),
     *home.PAGES,
     *viewing.PAGES,
+    *administration.PAGES,
 )

@@ -1,0 +1,33 @@
+"""What the area's pages share: its services, and what was done: a word of a fixed list travels, never a text."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.responses import Response
+
+from leadglass.core.errors import ErrorCode, LeadglassError
+from leadglass.web.doorway import AdminServices
+from leadglass.web.pages.page import PageCall
+from leadglass.web.pages.rendering import language_of, seen_other
+from leadglass.web.pages.words import catalogue, said
+
+_DONE: Final = "administration.done."
+
+
+def services_of(call: PageCall) -> AdminServices:
+    """The services behind these pages. UNAVAILABLE where a listener has none."""
+    if call.doorway.admin is None:
+        raise LeadglassError(ErrorCode.UNAVAILABLE, "Nothing can be administered at this listener.")
+    return call.doorway.admin
+
+
+def go_on(call: PageCall, path: str, word: str) -> Response:
+    """To `path`, saying there what `word` stands for."""
+    return seen_other(call, f"{path}?done={word}")
+
+
+def said_of(call: PageCall) -> str:
+    """The sentence for what was done before, "" if nothing is to be said."""
+    key, language = _DONE + call.request.query_params.get("done", ""), language_of(call)
+    return said(language, key) if key in catalogue(language) else ""
