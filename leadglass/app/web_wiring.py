@@ -33,6 +33,8 @@ def doorway_of(archive: Archive) -> WebDoorway:
         viewing=archive.viewing,
         viewer=_viewer(archive.config.web),
         admin=_admin(archive),
+        sign_in=archive.sign_in,
+        own_account=archive.own_account,
     )
 
 

@@ -121,11 +121,8 @@ class WebDoor:
         return await self._routed(request, person.principal, visit, person)
 
     def _person(self, request: Request, address: str) -> Person | None:
-        sessions = self._doorway.sessions
         cookie = cookie_of(request, self._desk.audience)
-        if sessions is None or not cookie:
-            return None
-        return sessions.person(cookie, self._desk.audience, address)
+        return self._doorway.sessions.person(cookie, self._desk.audience, address) if cookie else None
 
     def _origin(self, request: Request) -> str:
         server = request.scope.get("server")

@@ -17,10 +17,12 @@ from leadglass.services.find import Find
 from leadglass.services.frames import Frames
 from leadglass.services.ingest import Ingest
 from leadglass.services.metadata import Metadata
+from leadglass.services.own_account import OwnAccount
 from leadglass.services.quotas import Quotas
 from leadglass.services.render import Render
 from leadglass.services.retrieve import Retrieve
 from leadglass.services.sessions import Person, Sessions
+from leadglass.services.sign_in import SignIn
 from leadglass.services.trash import Trash
 from leadglass.services.viewing import Viewing
 from leadglass.web.body import BodyLimits
@@ -70,11 +72,14 @@ class WebDoorway:
     render: Render
     ingest: Ingest
     trash: Trash
+    sessions: Sessions
+    sign_in: SignIn
+    own_account: OwnAccount
+    viewing: Viewing
     uploads: Uploads = field(default_factory=Uploads)
     quotas: Quotas = field(default_factory=Quotas)
     conformance: Mapping[str, bytes] = field(default_factory=dict)  # the statement by media type, the plainest first
-    sessions: Sessions | None = None  # of people; without it only programs get in
-    viewing: Viewing | None = None
+
     viewer: ViewerSite = field(default_factory=ViewerSite)
     admin: AdminServices | None = None
 
@@ -91,7 +96,7 @@ class Call:
 
     def still_valid(self) -> bool:
         """Whether who asks would be let in now, with the same rights: long answers ask again and again."""
-        if self.person is not None and self.doorway.sessions is not None:
+        if self.person is not None:
             return self.doorway.sessions.still_valid(self.person)
         return self.doorway.programs.still_valid(self.principal)
 

@@ -79,7 +79,7 @@ class Pages:
         return path or "/"
 
     def _fresh(self, person: Person) -> bool:
-        return self._doorway.sessions is not None and self._doorway.sessions.fresh(person)
+        return self._doorway.sessions.fresh(person)
 
 
 def wants_page(request: Request) -> bool:

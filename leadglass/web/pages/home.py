@@ -22,8 +22,7 @@ async def start(call: PageCall) -> Response:
 
 async def sign_out(call: PageCall) -> Response:
     """POST /sign-out: the session ends, and the browser forgets what it kept of us."""
-    if call.doorway.sessions is not None:
-        call.doorway.sessions.end(call.who)
+    await call.doorway.sign_in.sign_out(call.who)
     answer = seen_other(call, "/sign-in")
     drop_cookie(answer, Audience.PAGES)
     answer.headers["clear-site-data"] = '"cache", "storage"'

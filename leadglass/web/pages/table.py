@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from leadglass.web.pages import home, static, viewing
+from leadglass.web.pages import account, emergency, home, sign_in, static, viewing
 from leadglass.web.pages.administration import table as administration
 from leadglass.web.pages.page import Entry, Page
 
@@ -14,4 +14,7 @@ PAGES: Final[tuple[Page, ...]] = (
     *home.PAGES,
     *viewing.PAGES,
     *administration.PAGES,
+    *sign_in.PAGES,
+    *account.PAGES,
+    *emergency.PAGES,
 )

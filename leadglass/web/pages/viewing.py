@@ -7,7 +7,6 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
-from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.principal import Right
 from leadglass.core.query import Level, Selection
 from leadglass.web.pages.page import Page, PageCall
@@ -23,8 +22,6 @@ async def open_viewer(call: PageCall) -> Response:
     if not origin or site.files is None:
         values = {"listens": bool(origin), "study": call.path("study")}
         return page(call, "viewer/missing.html", values, status=404)
-    if viewing is None:
-        raise LeadglassError(ErrorCode.INTERNAL, "The viewer has no use case.")
     selection = Selection(Level.STUDY, study_uids=(call.path("study"),))
     code = await viewing.open(call.principal, selection, call.who.session)
     return forward(call, f"{origin}/open?code={quote(code, safe='')}")

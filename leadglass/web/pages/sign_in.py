@@ -1,0 +1,233 @@
+"""Signing in: name and password, the second factor, the links that begin an account, and proving oneself once more.
+
+Between two steps the code of the step is in a short cookie of its own. What went wrong is one sentence, the same for
+accounts that there are and accounts that there are not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+from urllib.parse import quote
+
+from starlette.responses import Response
+
+from leadglass.core.errors import ErrorCode, LeadglassError
+from leadglass.core.sessions import Audience
+from leadglass.services.sessions import Known
+from leadglass.services.sign_in import MustEnrol, NeedsSecond, SignedIn, Step
+from leadglass.web.browser import named_cookie, put_cookie, set_cookie
+from leadglass.web.pages.page import Entry, Page, PageCall
+from leadglass.web.pages.qr import qr_picture
+from leadglass.web.pages.rendering import own_path, page, seen_other
+
+STEP_COOKIE: Final = "__Host-lgstep"
+_STEP_SECONDS: Final = 1200
+_FACTORS: Final = (("totp", "t"), ("passkey", "p"), ("recovery", "r"))
+_MENDABLE: Final = (ErrorCode.NOT_AUTHENTICATED, ErrorCode.USAGE)
+_SIGN_IN: Final = "sign_in/sign_in.html"
+
+
+def known_of(call: PageCall) -> Known:
+    """From where somebody signs in, and with what."""
+    return Known(call.address, call.request.headers.get("user-agent", ""))
+
+
+def next_of(call: PageCall) -> str:
+    """Where to go once signed in: a path of ours."""
+    return own_path(call.form.text("next") or call.request.query_params.get("next", ""))
+
+
+async def form(call: PageCall) -> Response:
+    """GET /sign-in."""
+    return page(call, _SIGN_IN, {"next": next_of(call), "name": "", "wrong": ""})
+
+
+async def password(call: PageCall) -> Response:
+    """POST /sign-in."""
+    name = call.form.text("name")
+    values = {"next": next_of(call), "name": name}
+
+    async def work() -> Step:
+        return await call.doorway.sign_in.password(name, call.form.secret("password"), known_of(call))
+
+    return await tried(call, work, _SIGN_IN, values)
+
+
+async def confirm_form(call: PageCall) -> Response:
+    """GET /confirm: before something dangerous."""
+    return page(call, "sign_in/confirm.html", {"next": next_of(call), "wrong": ""})
+
+
+async def confirm(call: PageCall) -> Response:
+    """POST /confirm: a fresh proof makes a new session, which takes the place of this one."""
+
+    async def work() -> Step:
+        given = call.form.secret("password")
+        return await call.doorway.sign_in.password(call.who.account.name, given, known_of(call), call.who)
+
+    return await tried(call, work, "sign_in/confirm.html", {"next": next_of(call)})
+
+
+async def second_form(call: PageCall) -> Response:
+    """GET /sign-in/second."""
+    _, factors = _step_of(call)
+    return page(call, "sign_in/second.html", {"next": next_of(call), "wrong": "", **factors})
+
+
+async def second(call: PageCall) -> Response:
+    """POST /sign-in/second: the code of an authenticator app, or a recovery code."""
+    code, factors = _step_of(call)
+    text = call.form.text("code").replace(" ", "")
+
+    async def work() -> Step:
+        use = call.doorway.sign_in.totp if text.isdecimal() and len(text) == 6 else call.doorway.sign_in.recovery
+        return await use(code, text, known_of(call))
+
+    return await tried(call, work, "sign_in/second.html", {"next": next_of(call), **factors})
+
+
+async def enrol_second_form(call: PageCall) -> Response:
+    """GET /sign-in/authenticator: what an authenticator app needs."""
+    code, _ = _step_of(call)
+    try:
+        values = await _offered(call, code)
+    except LeadglassError as error:
+        if error.code is not ErrorCode.NOT_AUTHENTICATED:
+            raise
+        return page(call, _SIGN_IN, {"next": next_of(call), "name": "", "wrong": error.comment}, status=403)
+    return page(call, "sign_in/authenticator.html", {"next": next_of(call), "wrong": "", **values})
+
+
+async def enrol_second(call: PageCall) -> Response:
+    """POST /sign-in/authenticator: the app shows by a code that it has the key."""
+    code, _ = _step_of(call)
+    digits = call.form.text("code").replace(" ", "")
+    try:
+        signed_in = await call.doorway.sign_in.confirm_totp(code, digits, known_of(call))
+    except LeadglassError as error:
+        if error.code not in _MENDABLE:
+            raise
+        try:
+            values = await _offered(call, code)
+        except LeadglassError:
+            return page(call, _SIGN_IN, {"next": next_of(call), "name": "", "wrong": error.comment}, status=403)
+        shown = {"next": next_of(call), "wrong": error.comment, **values}
+        return page(call, "sign_in/authenticator.html", shown, status=403)
+    return entered(call, signed_in)
+
+
+async def set_up_form(call: PageCall) -> Response:
+    """GET /set-up/{code}: the first account of all. Nothing is used up by looking."""
+    good = await call.doorway.sign_in.can_set_up(call.path("code"))
+    values = {"good": good, "name": "", "display": "", "wrong": ""}
+    return page(call, "sign_in/set_up.html", values, status=200 if good else 404)
+
+
+async def set_up(call: PageCall) -> Response:
+    """POST /set-up/{code}."""
+    name, display = call.form.text("name"), call.form.text("display")
+    given = call.form.secret("password")
+    values = {"good": True, "name": name, "display": display}
+
+    async def work() -> Step:
+        _require_twice(call)
+        return await call.doorway.sign_in.set_up(call.path("code"), name, display, given, known_of(call))
+
+    return await tried(call, work, "sign_in/set_up.html", values)
+
+
+async def enrol_form(call: PageCall) -> Response:
+    """GET /enrol/{code}: an account's owner is asked for a password."""
+    try:
+        account = await call.doorway.sign_in.invited(call.path("code"))
+    except LeadglassError as error:
+        if error.code is not ErrorCode.NOT_AUTHENTICATED:
+            raise
+        return page(call, "sign_in/enrol.html", {"name": "", "wrong": error.comment}, status=404)
+    return page(call, "sign_in/enrol.html", {"name": account.name, "wrong": ""})
+
+
+async def enrol(call: PageCall) -> Response:
+    """POST /enrol/{code}."""
+
+    async def work() -> Step:
+        _require_twice(call)
+        return await call.doorway.sign_in.enrol(call.path("code"), call.form.secret("password"), known_of(call))
+
+    return await tried(call, work, "sign_in/enrol.html", {"name": call.form.text("name")})
+
+
+async def tried(
+    call: PageCall, work: Callable[[], Awaitable[Step]], template: str, values: Mapping[str, Any]
+) -> Response:
+    """Go on with what `work` proved; or show the form again with what was typed and what is wrong."""
+    try:
+        return stepped(call, await work())
+    except LeadglassError as error:
+        if error.code not in _MENDABLE:
+            raise
+        status = 403 if error.code is ErrorCode.NOT_AUTHENTICATED else 400
+        return page(call, template, {**values, "wrong": error.comment}, status=status)
+
+
+def stepped(call: PageCall, step: Step) -> Response:
+    """In, or on to what is still missing."""
+    if isinstance(step, SignedIn):
+        return entered(call, step)
+    onward = f"?next={quote(next_of(call), safe='')}"
+    if isinstance(step, MustEnrol):
+        return begun(call, step.code, f"/sign-in/authenticator{onward}")
+    assert isinstance(step, NeedsSecond)
+    factors = "".join(letter for name, letter in _FACTORS if getattr(step, name))
+    return begun(call, f"{step.code}.{factors}", f"/sign-in/second{onward}")
+
+
+def begun(call: PageCall, code: str, path: str) -> Response:
+    """On to a further step, whose code the browser keeps for some minutes."""
+    answer = seen_other(call, path)
+    put_cookie(answer, STEP_COOKIE, code, seconds=_STEP_SECONDS)
+    return answer
+
+
+def entered(call: PageCall, signed_in: SignedIn) -> Response:
+    """Signed in: a new session, and new recovery codes where there are any, shown this once."""
+    if signed_in.recovery:
+        answer = page(call, "sign_in/recovery.html", {"codes": signed_in.recovery, "next": next_of(call)})
+    else:
+        answer = seen_other(call, next_of(call))
+    set_cookie(answer, Audience.PAGES, signed_in.cookie)
+    put_cookie(answer, STEP_COOKIE, "", seconds=0)
+    return answer
+
+
+async def _offered(call: PageCall, code: str) -> dict[str, Any]:
+    offer = await call.doorway.sign_in.offer_totp(code)
+    return {"secret": offer.secret, "picture": qr_picture(offer.uri)}
+
+
+def _step_of(call: PageCall) -> tuple[str, dict[str, bool]]:
+    """The code of the step, and the factors that are asked for. They choose what the page shows, and nothing else."""
+    code, _, letters = named_cookie(call.request, STEP_COOKIE).partition(".")
+    return code, {name: letter in letters for name, letter in _FACTORS}
+
+
+def _require_twice(call: PageCall) -> None:
+    if call.form.secret("password") != call.form.secret("again"):
+        raise LeadglassError(ErrorCode.USAGE, "The two passwords are not the same.")
+
+
+PAGES: Final[tuple[Page, ...]] = (
+    Page("GET", "/sign-in", form, Entry.OPEN),
+    Page("POST", "/sign-in", password, Entry.OPEN),
+    Page("GET", "/sign-in/second", second_form, Entry.OPEN),
+    Page("POST", "/sign-in/second", second, Entry.OPEN),
+    Page("GET", "/sign-in/authenticator", enrol_second_form, Entry.OPEN),
+    Page("POST", "/sign-in/authenticator", enrol_second, Entry.OPEN),
+    Page("GET", "/set-up/{code}", set_up_form, Entry.OPEN),
+    Page("POST", "/set-up/{code}", set_up, Entry.OPEN),
+    Page("GET", "/enrol/{code}", enrol_form, Entry.OPEN),
+    Page("POST", "/enrol/{code}", enrol, Entry.OPEN),
+    Page("GET", "/confirm", confirm_form),
+    Page("POST", "/confirm", confirm),
+)
