@@ -6,8 +6,10 @@ import io
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
+from jsonschema import Draft4Validator
 
 from leadglass.exposure.changes import changes
 from leadglass.exposure.facts import Fact
@@ -156,16 +158,37 @@ def test_defectdojo_gets_only_keys_that_it_knows():
         assert finding["title"]
         assert finding["description"]
         assert re.fullmatch(r"\d{4}-\d\d-\d\d", finding["date"])
+        assert len(finding["title"]) <= 511  # as its database has them
+        assert len(finding["unique_id_from_tool"]) <= 500
+        assert all(re.fullmatch(r"tcp://(\[[0-9a-f:]+\]|[0-9a-z.-]+):\d+", place) for place in finding["endpoints"])
 
 
-def test_sarif_is_what_the_standard_asks_for():
+SARIF = json.loads((Path(__file__).parent / "schemas" / "sarif-schema-2.1.0.json").read_text())
+
+
+def faults(document):
+    return [fault.message for fault in Draft4Validator(SARIF).iter_errors(document)]
+
+
+@pytest.mark.parametrize("seen", [AUDIT, audit(), audit(HOSTILE), audit(shut("192.0.2.5"))])
+def test_sarif_is_what_its_schema_asks_for(seen):
+    assert faults(json.loads(sarif(seen, OWNERS))) == []
+
+
+def test_the_schema_of_sarif_finds_faults():
     document = json.loads(sarif(AUDIT, OWNERS))
-    assert document["version"] == "2.1.0"
-    (run,) = document["runs"]
+    document["runs"][0]["results"][0]["level"] = "critical"
+    del document["runs"][0]["results"][1]["message"]
+    document["runs"][0]["tool"]["driver"]["colour"] = "red"
+    assert len(faults(document)) == 3
+
+
+def test_every_result_of_sarif_names_its_rule_and_its_service():
+    (run,) = json.loads(sarif(AUDIT, OWNERS))["runs"]
     rules = run["tool"]["driver"]["rules"]
+    assert run["results"]
     for entry in run["results"]:
         assert rules[entry["ruleIndex"]]["id"] == entry["ruleId"]
-        assert entry["level"] in {"error", "warning", "note"}
         assert entry["message"]["text"]
         assert entry["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].startswith("tcp://")
 
