@@ -49,14 +49,17 @@ _OVERRIDES = (
 )
 
 
-def run(folder: Path, port: int, web_port: int, *, keep_serving: bool, say: Say) -> None:
-    """Make the demo in `folder` if it is not there, fill it, and serve it until interrupted."""
+def run(folder: Path, port: int, web_ports: tuple[int, int], *, keep_serving: bool, say: Say) -> None:
+    """Make the demo in `folder` if it is not there, fill it, and serve it until interrupted.
+
+    `web_ports` are those of the pages and of the viewer; 0: none.
+    """
     home = Home(folder / "archive")
     filled = folder / "filled"
     if home.root.exists():
         _look_at(folder, home)
     else:
-        _make(folder, home, port, web_port)
+        _make(folder, home, port, web_ports)
     if os.geteuid() == 0:
         say("You are root: the demo takes that risk by its override running-as-root. A real archive does not start so.")
     token = _token(folder, home)
@@ -90,13 +93,14 @@ def _renew(home: Home) -> None:
     home.config.write_text(re.sub(r"(?m)^until = \S+$", f"until = {until}", text), "utf-8")
 
 
-def _make(folder: Path, home: Home, port: int, web_port: int) -> None:
+def _make(folder: Path, home: Home, port: int, web_ports: tuple[int, int]) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     plan = Plan(
         folder / "key" / "master.key",
         TITLE,
         port=port,
-        web_port=web_port,
+        web_port=web_ports[0],
+        viewer_port=web_ports[1],
         web_tls=False,
         demo=True,
         overrides=_OVERRIDES,

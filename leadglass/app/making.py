@@ -31,10 +31,17 @@ host = {host}               # an address of this machine
 port = {port}
 tls = {tls}
 """
-_WEB = """[[web]]                       # DICOMweb, for programs with a token
+_WEB = """[[web]]                       # the pages, for people; DICOMweb, for programs with a token too
 host = {host}
 port = {port}
 tls = {tls}                    # plain HTTP is for loopback only
+"""
+_VIEWER = """
+[[web]]                       # OHIF and what it reads, opened from the pages
+serves = "viewer"
+host = {host}
+port = {port}
+tls = {tls}
 """
 _OVERRIDE = """[[override]]
 risk = {risk}
@@ -52,7 +59,8 @@ class Plan:
     host: str = "127.0.0.1"
     port: int = 11112  # plain DICOM; 0: none
     tls_port: int = 0  # DICOM over TLS, devices show a certificate; 0: none
-    web_port: int = 0  # DICOMweb; 0: none
+    web_port: int = 0  # pages and DICOMweb; 0: none
+    viewer_port: int = 0  # OHIF, opened from the pages; 0: none
     web_tls: bool = True
     demo: bool = False
     overrides: tuple[tuple[str, str, str], ...] = ()  # (risk, reason, device or empty)
@@ -91,7 +99,11 @@ def _configuration(plan: Plan, key_file: Path) -> str:
         demo=_toml(plan.demo),
         key_file=_toml(str(key_file)),
         listeners="\n".join(listeners),
-        web=_WEB.format(host=_toml(plan.host), port=plan.web_port, tls=_toml(plan.web_tls)) if plan.web_port else "",
+        web="".join(
+            text.format(host=_toml(plan.host), port=port, tls=_toml(plan.web_tls))
+            for text, port in ((_WEB, plan.web_port), (_VIEWER, plan.viewer_port if plan.web_port else 0))
+            if port
+        ),
         overrides="\n".join(overrides),
     )
 

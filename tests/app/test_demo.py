@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import archives
+import httpx
 import pytest
 from commanding import leadglass
 
@@ -23,7 +24,8 @@ ROOT = Path(__file__).parents[2]
 
 
 def demo(folder, *words, port=0, before=()):
-    ports = ("--port", str(port or archives.free_port()), "--web-port", str(archives.free_port()))
+    ports = ["--port", str(port or archives.free_port()), "--web-port", str(archives.free_port())]
+    ports += ["--viewer-port", str(archives.free_port())]
     command = [*before, sys.executable, "-m", "leadglass.app", "demo", "--home", str(folder), *ports, *words]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
@@ -61,6 +63,16 @@ def running(made):
 def test_it_holds_every_sample(made):
     stats = leadglass("stats", "--json", home=Home(made / "archive")).json
     assert (stats["patients"], stats["studies"], stats["instances"]) == (14, 23, 434)
+
+
+@pytest.mark.slow
+def test_pages_and_viewer_stand_apart(made, running):
+    pages, viewer = read_config(Home(made / "archive").config).web
+    assert (pages.serves, viewer.serves) == ("archive", "viewer")
+    asked = {item.serves: httpx.get(item.label, headers={"accept": "text/html"}) for item in (pages, viewer)}
+    assert [answer.status_code for answer in asked.values()] == [303, 303]
+    shown = httpx.get(viewer.label + "/sign-in", headers={"accept": "text/html"})
+    assert (shown.status_code, "No study is open here" in shown.text) == (403, True)
 
 
 @pytest.mark.slow

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from leadglass.app.config import parse_config
+from leadglass.app.config import parse_config, read_config
+from leadglass.app.home import Home
+from leadglass.app.making import Plan, make_archive
 from leadglass.app.web_config import WebListener
 from leadglass.core.errors import LeadglassError
 
@@ -84,3 +87,14 @@ def test_an_origin_is_written_as_a_browser_writes_it(origin: str) -> None:
 def test_there_is_no_origin_for_everybody(origin: str) -> None:
     with pytest.raises(LeadglassError, match=r"web\.origins"):
         read(**TLS, origins=[origin])
+
+
+def test_a_new_archive_has_its_viewer_beside_its_pages(tmp_path: Path) -> None:
+    home = Home(tmp_path / "archive")
+    make_archive(home, Plan(tmp_path / "key" / "master.key", web_port=8443, viewer_port=8444))
+    pages, viewer = read_config(home.config).web
+    assert (pages.serves, pages.port, pages.tls) == ("archive", 8443, True)
+    assert (viewer.serves, viewer.port, viewer.tls) == ("viewer", 8444, True)
+    bare = Home(tmp_path / "bare")
+    make_archive(bare, Plan(tmp_path / "key" / "other.key", viewer_port=8444))
+    assert read_config(bare.config).web == ()  # nobody could open anything in it

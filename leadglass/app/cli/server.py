@@ -48,12 +48,15 @@ def init(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port for plain DICOM; 0 for none.", min=0, max=65535)] = 11112,
     tls_port: Annotated[int, typer.Option(help="The port for DICOM over TLS; 0 for none.", min=0, max=65535)] = 2762,
-    web_port: Annotated[int, typer.Option(help="The port for DICOMweb over TLS; 0 for none.", min=0, max=65535)] = 8443,
+    web_port: Annotated[
+        int, typer.Option(help="The port for the pages and DICOMweb, over TLS; 0 for none.", min=0, max=65535)
+    ] = 8443,
+    viewer_port: Annotated[int, typer.Option(help="The port for the viewer; 0 for none.", min=0, max=65535)] = 8444,
 ) -> None:
     """Make a new, empty archive with keys of its own."""
     place = home_of(home)
     key = key_file or place.root.parent / f"{place.root.name}-key" / "master.key"
-    make_archive(place, Plan(key, title, host, port, tls_port, web_port))
+    make_archive(place, Plan(key, title, host, port, tls_port, web_port, viewer_port))
     say(f"Made the archive [bold]{escape(str(place.root))}[/], its master key is in [bold]{escape(str(key))}[/].")
     say("Next: export and test a recovery kit, and keep it where a fire in this room does not reach it:")
     say(f"  leadglass keys export --home {place.root} KIT.txt")
@@ -166,8 +169,9 @@ def stats(home: HomeOption = None, json: JsonOption = False) -> None:
 def demo(
     home: Annotated[Path, typer.Option(help="Where the demo lies.")] = Path("leadglass-demo"),
     port: Annotated[int, typer.Option(help="The port to listen on.")] = 11112,
-    web_port: Annotated[int, typer.Option(help="The port for DICOMweb; 0 for none.")] = 8042,
+    web_port: Annotated[int, typer.Option(help="The port for the pages and DICOMweb; 0 for none.")] = 8042,
+    viewer_port: Annotated[int, typer.Option(help="The port for the viewer; 0 for none.")] = 8043,
     serve_: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve when it is filled.")] = True,
 ) -> None:
     """Make an archive with sample studies, filled through its own DICOM port, and serve it on loopback."""
-    demonstration.run(home.absolute(), port, web_port, keep_serving=serve_, say=say)
+    demonstration.run(home.absolute(), port, (web_port, viewer_port), keep_serving=serve_, say=say)
