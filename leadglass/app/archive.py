@@ -43,6 +43,7 @@ from leadglass.services.retrieve import Retrieve
 from leadglass.services.second_factors import SecondFactors
 from leadglass.services.sessions import Sessions
 from leadglass.services.sign_in import SignIn
+from leadglass.services.studies import Studies
 from leadglass.services.tokens import Tokens
 from leadglass.services.trash import Trash
 from leadglass.services.viewing import Viewing
@@ -89,6 +90,7 @@ class Archive:
     accounts: Accounts
     own_account: OwnAccount
     viewing: Viewing
+    studies: Studies
     threads: ThreadPoolExecutor
 
 
@@ -226,5 +228,6 @@ def open_archive(home: Home, config: Config, keys: KeySet, *, budget: BufferBudg
                 codes=codes,
                 threads=finding,
             ),
+            Studies(gate, catalog, state, journal, finding),
             threads,
         )

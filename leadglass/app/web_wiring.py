@@ -31,6 +31,7 @@ def doorway_of(archive: Archive) -> WebDoorway:
         conformance=texts(),
         sessions=archive.sessions,
         viewing=archive.viewing,
+        studies=archive.studies,
         viewer=_viewer(archive.config.web),
         admin=_admin(archive),
         sign_in=archive.sign_in,

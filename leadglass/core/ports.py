@@ -16,6 +16,7 @@ from leadglass.core.device import Device
 from leadglass.core.errors import LeadglassError
 from leadglass.core.events import JournalEvent
 from leadglass.core.identity import InstanceIdentity, KeyScope
+from leadglass.core.listing import StudyPage, StudySearch
 from leadglass.core.query import FindPage, Query, Selection, never
 from leadglass.core.records import (
     CheckedRecord,
@@ -268,6 +269,11 @@ class Catalog(Protocol):
         Times carry Timezone Offset From UTC where their zone is known. `stopped` is asked now and then: once it is
         true the search ends with what it has, cut short.
         """
+        ...
+
+    def list_studies(self, search: StudySearch) -> StudyPage:
+        """A page of the studies that match (core.listing), as `find` tells of them: trash and what is out of reach left
+        out."""
         ...
 
     def select(self, selection: Selection) -> list[StoredInstance]:

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from leadglass.core.attributes import AttributeSet
 from leadglass.core.errors import ErrorCode, LeadglassError
+from leadglass.core.listing import StudyPage, StudySearch
 from leadglass.core.ports import Added
-from leadglass.core.query import FindPage, Query, Selection, never
+from leadglass.core.query import FindPage, Level, Query, Selection, never
+from leadglass.core.reach import Reach
 from leadglass.core.records import InstanceEntry, ReplayMark, SeriesState, StoredInstance
 from leadglass.index.catalog_reader import CatalogReader
 from leadglass.index.catalog_schema import CATALOG, DERIVED_TABLES
 from leadglass.index.catalog_writer import CatalogWriter
 from leadglass.index.find import Finder
 from leadglass.index.sqlite_engine import SqlCipherEngine
+from leadglass.index.study_list import StudyList
+from leadglass.index.study_words import StudyLister
 from leadglass.index.text import storable
 
 
@@ -31,6 +36,8 @@ class SqliteCatalog:
         self._writer = CatalogWriter(self._engine, salt)
         self._reader = CatalogReader(self._engine, salt)
         self._finder = Finder(self._engine, salt)
+        self._list = StudyList(self._engine, self._listed)
+        StudyLister(self._engine).catch_up()
 
     def add(
         self,
@@ -56,6 +63,13 @@ class SqliteCatalog:
     def find(self, query: Query, stopped: Callable[[], bool] = never) -> FindPage:
         """Entities that match `query`, in order of arrival."""
         return self._finder.find(query, stopped)
+
+    def list_studies(self, search: StudySearch) -> StudyPage:
+        """A page of the list of studies."""
+        return self._list.search(search)
+
+    def _listed(self, keys: Sequence[int], asked: AttributeSet, reach: Reach) -> list[AttributeSet]:
+        return self._finder.studies(keys, Query(Level.STUDY, asked, reach=reach))
 
     def select(self, selection: Selection) -> list[StoredInstance]:
         """The served instances of a selection, in order of study, series, instance number."""

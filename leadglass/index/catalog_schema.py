@@ -97,7 +97,22 @@ _V3: Final = (
     "DELETE FROM trashed",
 )
 
+# The list of studies (study_words.py). What an older catalog holds is listed when it is opened.
+_V4: Final = (
+    """CREATE VIRTUAL TABLE study_words USING fts5 (
+        name, number, accession, about, day, modality, reach,
+        detail = column, prefix = '1 2 3 4 5 6', tokenize = 'ascii', content = '', contentless_delete = 1
+    )""",
+    "CREATE TABLE listed (place INTEGER PRIMARY KEY, study INTEGER NOT NULL)",
+    "CREATE UNIQUE INDEX listed_study ON listed (study)",
+    "CREATE TABLE unlisted (study INTEGER PRIMARY KEY)",
+    "INSERT INTO unlisted SELECT id FROM studies WHERE visible",
+)
+
 DERIVED_TABLES: Final = (
+    "study_words",
+    "listed",
+    "unlisted",
     "instances",
     "segment_series",
     "series_classes",
@@ -116,7 +131,7 @@ CATALOG: Final = Profile(
     name="catalog",
     application_id=0x4C474354,  # "LGCT"
     synchronous="NORMAL",
-    migrations=(_V1, _V2, _V3),
+    migrations=(_V1, _V2, _V3, _V4),
     writer_cache_kib=48 * 1024,  # the index over two million SOP Instance UIDs
     wal_autocheckpoint=8000,  # 16 MiB: hot pages are folded back once for many commits
 )

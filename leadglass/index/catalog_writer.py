@@ -22,6 +22,7 @@ from leadglass.index import blobs, moments
 from leadglass.index.catalog_schema import MAX_SERIES_INSTANCES, SERIES_SHIFT
 from leadglass.index.entity import Entity
 from leadglass.index.sqlite_engine import SqlCipherEngine
+from leadglass.index.study_words import StudyLister
 from leadglass.index.text import storable
 from leadglass.index.uid_key import uid_key
 
@@ -79,6 +80,8 @@ class CatalogWriter:
         self._execute = engine.writer.execute
         self._salt = salt
         self._others = 0  # changes with every commit of another connection
+        self._lister = StudyLister(engine)
+        self._changed = False  # whether a row above the instance at hand was made or redefined
         self.forget()
 
     def forget(self) -> None:
@@ -86,6 +89,7 @@ class CatalogWriter:
         self._series: dict[tuple[str, str, str, str], _Series] = {}
         self._segments: dict[str, int] = {}
         self._terms: dict[str, int] = {}
+        self._to_list: set[int] = set()
 
     def add(
         self,
@@ -102,6 +106,8 @@ class CatalogWriter:
                 tallies: dict[int, _Tally] = {}
                 outcomes = [self._add(entry, tallies) for entry in entries]
                 added = self._with_trash(entries, outcomes)
+                self._lister.relist(sorted(self._to_list))
+                self._to_list.clear()
                 for mark in (*marks, *settle()) if settle is not None else marks:
                     tally = tallies.setdefault(self._segment(mark.segment), _Tally())
                     tally.mark = max(tally.mark or 0, mark.offset)
@@ -224,6 +230,7 @@ class CatalogWriter:
         row = (series.study, storable(normalise_text(institution)))
         self._execute("INSERT OR IGNORE INTO study_institutions VALUES (?, ?)", row)
         series.institutions.add(institution)
+        self._to_list.add(series.study)
 
     def _count(self, tallies: dict[int, _Tally]) -> None:
         for segment, tally in tallies.items():
@@ -275,6 +282,7 @@ class CatalogWriter:
         """The rows above an instance. The first served one of an entity defines its attributes; until then it is
         hidden, because all it has are versions that nobody chose (or it is no patient's object)."""
         entity = Entity(entry.header, {}, assumed=entry.trailer.assumed_character_set)
+        self._changed = False
         patient = self._patient(entry, entity, visible)
         study = self._study(entry, entity, patient, visible)
         identity = entry.trailer.identity
@@ -285,6 +293,8 @@ class CatalogWriter:
         }
         unique = {"series_uid": storable(identity.series_uid), "study": study}
         pk, seen = self._upsert("series", unique, fields, {"unserved": 0}, visible)
+        if self._changed and visible:
+            self._to_list.add(study)
         last = self._execute(
             "SELECT id FROM instances WHERE id >= ? AND id < ? ORDER BY id DESC LIMIT 1",
             (pk << SERIES_SHIFT, (pk + 1) << SERIES_SHIFT),
@@ -346,9 +356,11 @@ class CatalogWriter:
             values = {**unique, **fields, **once, "visible": visible}
             columns, places = ", ".join(values), ", ".join(f":{column}" for column in values)
             sql = f"INSERT INTO {table} ({columns}) VALUES ({places}) RETURNING id"  # noqa: S608 - our names
+            self._changed = True
             return int(self._execute(sql, values).fetchone()[0]), visible
         pk, seen = known
         if visible and not seen:
+            self._changed = True
             sets = ", ".join(f"{column} = :{column}" for column in fields)
             self._execute(f"UPDATE {table} SET visible = 1, {sets} WHERE id = :id", {**fields, "id": pk})  # noqa: S608
         return pk, seen or visible

@@ -106,6 +106,17 @@ class Finder:
             page.matches.append(_answer(query, asked, candidate))
         return page
 
+    def studies(self, keys: Sequence[int], query: Query) -> list[AttributeSet]:
+        """The studies of these rows in their order, with the attributes that `query` asks for; no key is matched."""
+        asked = {tag: level for tag in sorted(query.keys) if (level := supported_depth(tag, 1)) is not None}
+        within = Within(query.reach)
+        above: list[tuple[int, Entity] | None] = [None, None]
+        found = {}
+        for row in self._rows(1, list(keys)) if keys else ():
+            entities = _entities(row, 1, above, query.timezone)
+            found[entities[1][0]] = _answer(query, asked, _Candidate(self._engine, entities, within))
+        return [found[key] for key in keys if key in found]
+
     def _candidates(self, query: Query) -> Iterator[_Candidate]:
         within = Within(query.reach)
         made = plan.make_plan(query, self._salt, within)

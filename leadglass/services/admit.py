@@ -9,6 +9,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.events import EventKind, JournalEvent, Outcome
+from leadglass.core.listing import StudySearch
 from leadglass.core.ports import Journal
 from leadglass.core.principal import Principal, PrincipalKind, Right
 from leadglass.core.query import Query, Selection
@@ -65,7 +66,7 @@ Host = TypeVar("Host", bound=Gated)
 
 def _narrowed(principal: Principal, value: Any) -> Any:
     """`value`; a Query or Selection with the reach of `principal`, whatever reach it came with."""
-    return replace(value, reach=principal.reach) if isinstance(value, Query | Selection) else value
+    return replace(value, reach=principal.reach) if isinstance(value, Query | Selection | StudySearch) else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +84,8 @@ def use_case(
 ]:
     """Declare a method as a use case: it is entered only by principals that hold `right`.
 
-    The check runs when the method is called, for coroutines and generators before their first step. Every Query and
-    Selection among the arguments is given the principal's reach, so that no use case can forget it.
+    The check runs when the method is called, for coroutines and generators before their first step. Every Query,
+    StudySearch and Selection among the arguments is given the principal's reach, so that no use case can forget it.
     """
 
     def declare(

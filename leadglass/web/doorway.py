@@ -23,6 +23,7 @@ from leadglass.services.render import Render
 from leadglass.services.retrieve import Retrieve
 from leadglass.services.sessions import Person, Sessions
 from leadglass.services.sign_in import SignIn
+from leadglass.services.studies import Studies
 from leadglass.services.trash import Trash
 from leadglass.services.viewing import Viewing
 from leadglass.web.body import BodyLimits
@@ -76,6 +77,7 @@ class WebDoorway:
     sign_in: SignIn
     own_account: OwnAccount
     viewing: Viewing
+    studies: Studies
     uploads: Uploads = field(default_factory=Uploads)
     quotas: Quotas = field(default_factory=Quotas)
     conformance: Mapping[str, bytes] = field(default_factory=dict)  # the statement by media type, the plainest first

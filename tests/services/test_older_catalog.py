@@ -29,7 +29,7 @@ def as_schema_2(home: Home) -> None:
     connection.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
     connection.execute("PRAGMA cipher_page_size = 2048")
     connection.execute("PRAGMA cipher_hmac_algorithm = HMAC_SHA256")
-    for table in ("study_institutions", "study_referrers"):
+    for table in ("study_institutions", "study_referrers", "study_words", "listed", "unlisted"):
         connection.execute(f"DROP TABLE {table}")
     connection.execute("PRAGMA user_version = 2")
     connection.close()
