@@ -1,12 +1,13 @@
-"""Whose a service is: by the address file that the user gives, and by what the service says itself (RFC 9116)."""
+"""Whose a service is: by the sources that the user gives, and by what the service says itself (RFC 9116)."""
 
 from __future__ import annotations
 
 import csv
 import io
 import ipaddress
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from leadglass.exposure.facts import Facts, technical
 from leadglass.exposure.scope import Network
@@ -25,25 +26,21 @@ class Owner:
     contact: str = ""
 
 
-class Owners:
-    """An address file: the longest network that holds an address counts."""
+Lookup: TypeAlias = Callable[[str], Owner]  # what a source knows of an address, whatever it knows
 
-    def __init__(self, rows: Sequence[tuple[Network, Owner]] = ()) -> None:
+
+class AddressFile:
+    """Networks and their owners: the longest network that holds an address counts."""
+
+    def __init__(self, rows: Iterable[tuple[Network, Owner]]) -> None:
         self._by_length: dict[tuple[int, int], dict[int, Owner]] = {}
         for network, owner in rows:
             key = (network.version, network.prefixlen)
             self._by_length.setdefault(key, {})[int(network.network_address)] = owner
         self._lengths = sorted(self._by_length, key=lambda key: -key[1])
 
-    def of(self, address: str, facts: Facts | None = None) -> Owner:
-        """The owner of an address. What its own security.txt says goes before the file's contact."""
-        found = self._listed(address)
-        said = facts.value("W11", "contact") if facts is not None else None
-        if isinstance(said, tuple) and said:
-            return Owner(found.network, found.country, found.organisation, str(said[0]))
-        return found
-
-    def _listed(self, address: str) -> Owner:
+    def of(self, address: str) -> Owner:
+        """A `Lookup`."""
         parsed = ipaddress.ip_address(address)
         number, bits = int(parsed), parsed.max_prefixlen
         for version, length in self._lengths:
@@ -52,6 +49,27 @@ class Owners:
                 if owner is not None:
                     return owner
         return Owner()
+
+
+class Owners:
+    """What all sources that the user gives know: an earlier one goes first, a later one fills what is empty."""
+
+    def __init__(self, sources: Sequence[Lookup] = ()) -> None:
+        self._sources = sources
+
+    def of(self, address: str, facts: Facts | None = None) -> Owner:
+        """The owner of an address. What its own security.txt says goes before any other contact."""
+        found = Owner()
+        for source in self._sources:
+            known = source(address)
+            found = Owner(
+                found.network or known.network,
+                found.country or known.country,
+                found.organisation or known.organisation,
+                found.contact or known.contact,
+            )
+        said = facts.value("W11", "contact") if facts is not None else None
+        return replace(found, contact=str(said[0])) if isinstance(said, tuple) and said else found
 
 
 def read_owners(data: bytes) -> Owners:
@@ -71,14 +89,15 @@ def read_owners(data: bytes) -> Owners:
         except ValueError:
             raise ValueError(f"line {line} has no network") from None
         told = (
-            technical(_ascii(row.get(name) or "")) if name == "contact" else _clean(row.get(name))
+            technical(_ascii(row.get(name) or "")) if name == "contact" else clean(row.get(name))
             for name in _COLUMNS[1:]
         )
         rows.append((network, Owner(str(network), *told)))
-    return Owners(rows)
+    return Owners((AddressFile(rows).of,))
 
 
-def _clean(text: str | None) -> str:
+def clean(text: str | None) -> str:
+    """A name from such a source as reports may show it: printable, at most 120 characters."""
     return "".join(char for char in (text or "").strip() if char.isprintable())[:120]
 
 

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from leadglass.app.audits.owner_files import read_owner_files
 from leadglass.app.audits.running import DEFAULT_FOLDER, ledger_of
 from leadglass.app.cli.opening import JsonOption
 from leadglass.app.cli.output import as_json, say, table
@@ -24,7 +25,6 @@ from leadglass.exposure.ledger import Ledger, Notice
 from leadglass.exposure.notify.languages import LANGUAGES
 from leadglass.exposure.notify.message import Message, as_mail, messages
 from leadglass.exposure.notify.states import DRAFTED, due, moved
-from leadglass.exposure.owners import Owners, read_owners
 from leadglass.exposure.reports.exports import FORMS
 from leadglass.exposure.reports.page import html_page
 
@@ -41,8 +41,15 @@ _PRINT_SECONDS = 120
 
 AuditArgument = Annotated[str, typer.Argument(help="An audit; the last if not given.")]
 OwnersOption = Annotated[
-    Path | None,
-    typer.Option("--owners", help="CSV: network, country, organisation, contact.", exists=True, show_default=False),
+    list[Path] | None,
+    typer.Option(
+        "--owners",
+        help="CSV (network, country, organisation, contact), RDAP (JSON) or MaxMind's database; may be repeated: what "
+        "an earlier one leaves empty the next one fills.",
+        exists=True,
+        dir_okay=False,
+        show_default=False,
+    ),
 ]
 
 
@@ -63,7 +70,7 @@ def report(
     """Write an audit as a page with pictures, or for other programs."""
     ledger = ledger_of(folder)
     found = one_audit(ledger, audit)
-    listed = read_owner_file(owners)
+    listed = read_owner_files(owners or ())
     into = folder / "reports" / found.id
     into.mkdir(parents=True, exist_ok=True, mode=0o700)
     for name in form or ["html"]:
@@ -114,11 +121,11 @@ def notify(
     table("Owners", ("owner", "state", "", "services"), rows)
 
 
-def messages_of(ledger: Ledger, audit: str, owners: Path | None, language: str = "") -> list[Message]:
+def messages_of(ledger: Ledger, audit: str, owners: list[Path] | None, language: str = "") -> list[Message]:
     """What the owners of an audit are told. USAGE for a language that there is not."""
     if language and language not in LANGUAGES:
         raise LeadglassError(ErrorCode.USAGE, f"There is no language {language}: {', '.join(LANGUAGES)}.")
-    return messages(one_audit(ledger, audit), read_owner_file(owners), language)
+    return messages(one_audit(ledger, audit), read_owner_files(owners or ()), language)
 
 
 def _draft(ledger: Ledger, found: Audit, made: list[Message], sender: str, folder: Path) -> Path:
@@ -162,16 +169,6 @@ def _set(ledger: Ledger, text: str) -> None:
         ledger.note(moved(notice, state, time.time()))
     except ValueError as error:
         raise LeadglassError(ErrorCode.USAGE, f"{str(error).capitalize()}.") from error
-
-
-def read_owner_file(path: Path | None) -> Owners:
-    """The owners of an address file, none without one. USAGE if it cannot be read."""
-    if path is None:
-        return Owners()
-    try:
-        return read_owners(path.read_bytes())
-    except ValueError as error:
-        raise LeadglassError(ErrorCode.USAGE, f"{path}: {error}.") from error
 
 
 def _write(path: Path, text: str) -> None:
