@@ -24,6 +24,7 @@ from leadglass.services.retrieve import Retrieve
 from leadglass.services.sessions import Person, Sessions
 from leadglass.services.sign_in import SignIn
 from leadglass.services.studies import Studies
+from leadglass.services.tokens import Tokens
 from leadglass.services.trash import Trash
 from leadglass.services.viewing import Viewing
 from leadglass.web.body import BodyLimits
@@ -59,6 +60,7 @@ class AdminServices:
     """What the pages of the administration stand before."""
 
     accounts: Accounts
+    tokens: Tokens
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from functools import cache
 from typing import Final, TypeVar
 
 from starlette.concurrency import run_in_threadpool
@@ -10,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.web.pages.page import PageCall
 from leadglass.web.pages.rendering import language_of
-from leadglass.web.pages.words import ENGLISH, catalogue
+from leadglass.web.pages.words import ENGLISH, catalogue, said
 
 UNPROCESSABLE: Final = 422  # the form as it is, and what is wrong with it
 _SENTENCES: Final = "sentences."  # words/*/sentences.toml: what use cases say of forms
@@ -18,6 +20,7 @@ _SENTENCES: Final = "sentences."  # words/*/sentences.toml: what use cases say o
 _MENDABLE: Final = frozenset(
     {ErrorCode.USAGE, ErrorCode.UNSAFE, ErrorCode.UNPARSABLE, ErrorCode.INVALID_UID, ErrorCode.UNAVAILABLE}
 )
+_PLACE: Final = re.compile(r"\\\{(\w+)\\\}")
 
 Result = TypeVar("Result")
 
@@ -38,6 +41,18 @@ async def tried(call: PageCall, work: Callable[[], Result]) -> Result:
 
 def in_words(call: PageCall, sentence: str) -> str:
     """A use case's sentence in the language of who reads, where there is one; else as it is."""
-    english = catalogue(ENGLISH)
-    key = next((key for key, text in english.items() if key.startswith(_SENTENCES) and text == sentence), "")
-    return catalogue(language_of(call))[key] if key else sentence
+    for key, pattern in _patterns():
+        found = pattern.fullmatch(sentence)
+        if found is not None:
+            return said(language_of(call), key, **found.groupdict())
+    return sentence
+
+
+@cache
+def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """The English sentences by key; a place in one takes whatever stands there."""
+    return tuple(
+        (key, re.compile(_PLACE.sub(r"(?P<\1>.{1,200}?)", re.escape(text))))
+        for key, text in catalogue(ENGLISH).items()
+        if key.startswith(_SENTENCES)
+    )

@@ -13,7 +13,7 @@ from leadglass.core.principal import Right
 from leadglass.core.sessions import Purpose
 from leadglass.services.accounts import Accounts, Invitation, WantedAccount
 from leadglass.services.one_time_codes import PATHS
-from leadglass.web.pages.administration.said import go_on, said_of, services_of
+from leadglass.web.pages.administration.said import go_on, lines, said_of, services_of
 from leadglass.web.pages.page import Entry, Form, Page, PageCall
 from leadglass.web.pages.rendering import page
 from leadglass.web.pages.trying import UNPROCESSABLE, Wrong, tried
@@ -38,7 +38,7 @@ async def add(call: PageCall) -> Response:
     """POST: a new account; shows the link by which its owner sets a password, this once."""
     form = call.form
     wanted = WantedAccount(
-        form.text("name"), form.text("display"), _roles(form), _lines(form, "institutions"), _lines(form, "referring")
+        form.text("name"), form.text("display"), _roles(form), lines(form, "institutions"), lines(form, "referring")
     )
     try:
         invitation = await tried(call, partial(_of(call).add, call.principal, wanted))
@@ -65,7 +65,7 @@ async def change_roles(call: PageCall) -> Response:
 async def describe(call: PageCall) -> Response:
     """POST: another name to show, another reach."""
     form, name = call.form, call.path("name")
-    institutions, referring = _lines(form, "institutions"), _lines(form, "referring")
+    institutions, referring = lines(form, "institutions"), lines(form, "referring")
     display = form.text("display")
     work = partial(
         _of(call).describe, call.principal, name, display=display, institutions=institutions, referring=referring
@@ -152,10 +152,6 @@ def _typed(form: Form) -> dict[str, object]:
 
 def _roles(form: Form) -> frozenset[Role]:
     return frozenset(_ROLES[text] for text in form.texts("role") if text in _ROLES)
-
-
-def _lines(form: Form, name: str) -> tuple[str, ...]:
-    return tuple(line.strip() for line in form.text(name).splitlines() if line.strip())
 
 
 _NEEDS: Final = Right.ADMINISTER

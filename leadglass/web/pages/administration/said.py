@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.web.doorway import AdminServices
-from leadglass.web.pages.page import PageCall
+from leadglass.web.pages.page import Form, PageCall
 from leadglass.web.pages.rendering import language_of, seen_other
 from leadglass.web.pages.words import catalogue, said
 
@@ -31,3 +31,8 @@ def said_of(call: PageCall) -> str:
     """The sentence for what was done before, "" if nothing is to be said."""
     key, language = _DONE + call.request.query_params.get("done", ""), language_of(call)
     return said(language, key) if key in catalogue(language) else ""
+
+
+def lines(form: Form, name: str) -> tuple[str, ...]:
+    """The lines of a field that holds one thing a line."""
+    return tuple(line.strip() for line in form.text(name).splitlines() if line.strip())

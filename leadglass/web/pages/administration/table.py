@@ -7,7 +7,7 @@ from typing import Final
 from starlette.responses import Response
 
 from leadglass.core.principal import Right
-from leadglass.web.pages.administration import accounts
+from leadglass.web.pages.administration import accounts, grants, tokens
 from leadglass.web.pages.page import Page, PageCall
 from leadglass.web.pages.rendering import seen_other
 
@@ -20,4 +20,6 @@ async def start(call: PageCall) -> Response:
 PAGES: Final[tuple[Page, ...]] = (
     Page("GET", "/administration", start, right=Right.ADMINISTER),
     *accounts.PAGES,
+    *tokens.PAGES,
+    *grants.PAGES,
 )
