@@ -143,6 +143,7 @@ def open_archive(home: Home, config: Config, keys: KeySet, *, budget: BufferBudg
             sessions,
             codes,
             factors,
+            token_key=keys.token,
             journal=journal,
             refusals=refusals,
             rules=config.accounts,

@@ -53,6 +53,7 @@ class PeopleOf:
             self.sessions,
             self.codes,
             self.factors,
+            token_key=key,
             journal=archive.journal,
             refusals=self.sink,
             rules=rules or AccountRules(),
