@@ -11,23 +11,26 @@ from leadglass.core.sessions import Purpose
 from leadglass.services.one_time_codes import PATHS
 
 THIS_MACHINE: Final = "localhost"
+SERVED: Final = "archive"  # where the pages are
 
 
 def link(config: Config, purpose: Purpose, code: str) -> str:
     """The address that opens with `code`; its path alone where no listener is on loopback or has TLS."""
-    base = next((_base(item) for item in config.web if _is_safe(item)), "")
+    base = next((_base(item) for item in config.web if item.serves == SERVED and _is_safe(item)), "")
     return f"{base}{PATHS[purpose]}{code}"
 
 
 def _is_safe(item: WebListener) -> bool:
-    """Nobody on the way reads the link: TLS, or this machine alone. Of a proxy in front we know the name at most."""
-    if item.unix:
-        return bool(item.names)
+    """Nobody on the way reads the link: TLS, or this machine alone. Of a proxy in front we know what is said of it."""
+    if item.public or item.unix:
+        return item.public.startswith("https:") or bool(item.names)
     return item.tls or ipaddress.ip_address(item.host).is_loopback
 
 
 def _base(item: WebListener) -> str:
     """How a browser names the listener."""
+    if item.public:
+        return item.public
     if item.unix:
         return f"https://{item.names[0]}"
     scheme, usual = ("https", 443) if item.tls else ("http", 80)

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from leadglass.access.qr import qr_svg
 from leadglass.access.totp import (
     RECOVERY_CODES,
     RECOVERY_RANDOM,
@@ -35,11 +34,10 @@ class WrongProof(Exception):  # noqa: N818 - what the rooms call it
 
 @dataclass(frozen=True, slots=True)
 class TotpOffer:
-    """A key for an authenticator app: as it is typed, as an address (a telephone opens its app), as a QR code (SVG)."""
+    """A key for an authenticator app: as it is typed, and as the address of a QR code."""
 
     secret: str = field(repr=False)
     uri: str = field(repr=False)
-    svg: str = field(repr=False)
 
 
 class SecondFactors:
@@ -79,8 +77,7 @@ class SecondFactors:
 
     def offer(self, name: str, secret: bytes) -> TotpOffer:
         """How the key is handed to the app."""
-        uri = provisioning_uri(secret, name, ISSUER)
-        return TotpOffer(secret_text(secret), uri, qr_svg(uri))
+        return TotpOffer(secret_text(secret), provisioning_uri(secret, name, ISSUER))
 
     def totp_step(self, secret: bytes, code: str) -> int:
         """The time step of the code that shows that the app has the key. WrongProof if it does not fit."""

@@ -119,6 +119,8 @@ CODE = "x" * 43
         ([WebListener("0.0.0.0", 8443)], f"https://localhost:8443/enrol/{CODE}"),
         ([WebListener("10.1.2.3", 443, names=("pacs.example",))], f"https://pacs.example/enrol/{CODE}"),
         ([WebListener(unix="/run/x", tls=False)], f"/enrol/{CODE}"),
+        ([WebListener("10.1.2.3", 8443, serves="viewer")], f"/enrol/{CODE}"),
+        ([WebListener(unix="/run/x", tls=False, public="https://pacs.example")], f"https://pacs.example/enrol/{CODE}"),
         ([WebListener(unix="/run/x", tls=False, names=("pacs.example",))], f"https://pacs.example/enrol/{CODE}"),
         (
             [WebListener("10.1.2.3", 80, tls=False), WebListener("10.1.2.3", 8443)],
