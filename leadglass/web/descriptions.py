@@ -18,7 +18,7 @@ from leadglass.web.negotiation import offer_text
 from leadglass.web.representations import DICOM, RELATED, ZIP
 from leadglass.web.search_request import MAX_OFFSET
 from leadglass.web.store_response import OFFERS as STORE_OFFERS
-from leadglass.web.urls import BASE, INSTANCE, SERIES, STUDY, URI
+from leadglass.web.urls import BASE, CONFORMANCE, INSTANCE, OPENAPI, SERIES, STUDY, URI
 
 Key = tuple[str, str]
 
@@ -206,5 +206,23 @@ DESCRIPTIONS: Final[Mapping[Key, Description]] = {
         _URI,
         (200, 304),
         (400, 404, 406),
+    ),
+    ("GET", OPENAPI): Description(
+        "DescribeService",
+        "This service as an OpenAPI 3.1 document.",
+        "no part of PS3.18",
+        OPENAPI_TYPES,
+        parameters=(ACCEPT,),
+        statuses=(200, 304),
+        refusals=(406,),
+    ),
+    ("GET", CONFORMANCE): Description(
+        "RetrieveConformanceStatement",
+        "The DICOM conformance statement of this version.",
+        "PS3.2 Annex N",
+        ("text/html", "text/markdown", "application/json"),
+        parameters=(ACCEPT,),
+        statuses=(200, 304),
+        refusals=(406,),
     ),
 }

@@ -60,7 +60,7 @@ _SCHEMAS: Final[Node] = {
 }
 
 
-def openapi(routes: Callable[[], Sequence[Route]]) -> Callable[[Call], Awaitable[Response]]:
+def handler_of(routes: Callable[[], Sequence[Route]]) -> Callable[[Call], Awaitable[Response]]:
     """The handler of GET /dicom-web/openapi.json; `routes` gives the table that it stands in itself."""
 
     async def answer(call: Call) -> Response:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Final
 
 from leadglass.core.principal import Right
-from leadglass.web import bulkdata, deletion, frames, metadata, qido, rendered, stow, uri, wado
+from leadglass.web import bulkdata, conformance, deletion, frames, metadata, openapi, qido, rendered, stow, uri, wado
 from leadglass.web.route import Route
-from leadglass.web.urls import BASE, INSTANCE, SERIES, STUDY, URI
+from leadglass.web.urls import BASE, CONFORMANCE, INSTANCE, OPENAPI, SERIES, STUDY, URI
 
 _SEARCHED: Final = "StudyInstanceUID={study}"
 
@@ -42,6 +42,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", SERIES + "/thumbnail", Right.RETRIEVE, rendered.series_thumbnail),
     Route("GET", INSTANCE + "/thumbnail", Right.RETRIEVE, rendered.instance_thumbnail),
     Route("GET", INSTANCE + "/frames/{list}/thumbnail", Right.RETRIEVE, rendered.frame_thumbnail),
+    Route("GET", OPENAPI, Right.FIND, openapi.handler_of(lambda: ROUTES)),
+    Route("GET", CONFORMANCE, Right.FIND, conformance.conformance),
 )
 
 # Open to everybody who reaches the listener: they say nothing about content.

@@ -8,6 +8,8 @@ from leadglass.core.identity import InstanceIdentity
 
 BASE: Final = "/dicom-web"
 URI: Final = "/wado"  # the URI service
+OPENAPI: Final = BASE + "/openapi.json"
+CONFORMANCE: Final = "/conformance"
 STUDY: Final = BASE + "/studies/{study}"
 SERIES: Final = STUDY + "/series/{series}"
 INSTANCE: Final = SERIES + "/instances/{instance}"
