@@ -42,6 +42,8 @@ from leadglass.services.render import Render
 from leadglass.services.retrieve import Retrieve
 from leadglass.services.second_factors import SecondFactors
 from leadglass.services.sessions import Sessions
+from leadglass.services.share_entrance import ShareEntrance
+from leadglass.services.shares import Shares
 from leadglass.services.sign_in import SignIn
 from leadglass.services.studies import Studies
 from leadglass.services.tokens import Tokens
@@ -55,7 +57,7 @@ DECODERS = 2  # at work at a time; a spare is warm beside them
 THREADS = 8  # of storing: disk and encryption
 FINDERS = 4
 READERS = 8
-SIGN_INS = 2  # each takes 64 MiB while it hashes a password
+SIGN_INS = 2  # and as many for the passcodes of shares: each takes 64 MiB while it hashes a password
 
 
 @dataclass(slots=True)
@@ -89,6 +91,8 @@ class Archive:
     sign_in: SignIn
     accounts: Accounts
     own_account: OwnAccount
+    shares: Shares
+    share_entrance: ShareEntrance
     viewing: Viewing
     studies: Studies
     threads: ThreadPoolExecutor
@@ -220,6 +224,15 @@ def open_archive(home: Home, config: Config, keys: KeySet, *, budget: BufferBudg
             sign_in,
             Accounts(gate, state.people, state, codes, journal=journal),
             OwnAccount(gate, sessions, state.people, codes, factors, journal=journal, rules=config.accounts),
+            Shares(gate, people=state.people, state=state, catalog=catalog, journal=journal, token_key=keys.token),
+            ShareEntrance(
+                state.people,
+                sessions,
+                journal=journal,
+                refusals=refusals,
+                token_key=keys.token,
+                threads=_threads(stack, "share", SIGN_INS),
+            ),
             Viewing(
                 gate,
                 catalog=catalog,

@@ -9,9 +9,9 @@ from typing import Any, Final, TypeVar
 from leadglass.core.accounts import Account, Passkey, Role
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.sessions import Audience, OneTimeCode, Purpose, Session
-from leadglass.core.shares import Share
+from leadglass.core.shares import Opening, Share
 
-_Made = TypeVar("_Made", Account, Passkey, Session, OneTimeCode, Share)
+_Made = TypeVar("_Made", Account, Passkey, Session, OneTimeCode, Share, Opening)
 
 
 def _texts(value: Any) -> frozenset[str]:
@@ -30,11 +30,17 @@ _READERS: Final[Mapping[type, Mapping[str, Callable[[Any], Any]]]] = {
     },
     Session: {"digest": bytes.fromhex, "audience": Audience, "studies": _texts, "parent": bytes.fromhex},
     OneTimeCode: {"digest": bytes.fromhex, "purpose": Purpose, "details": dict},
-    Share: {"studies": tuple, "instances": _texts, "link": bytes.fromhex},
+    Opening: {},
+    Share: {
+        "studies": tuple,
+        "instances": _texts,
+        "link": bytes.fromhex,
+        "opened": lambda value: tuple(_made(Opening, item) for item in value),
+    },
 }
 
 
-def to_dict(item: Account | Passkey | Session | OneTimeCode | Share) -> dict[str, Any]:
+def to_dict(item: Account | Passkey | Session | OneTimeCode | Share | Opening) -> dict[str, Any]:
     """`item` as values that `json.dumps` takes."""
     return {field.name: _plain(getattr(item, field.name)) for field in fields(item)}
 
@@ -86,7 +92,7 @@ def _plain(value: Any) -> Any:
         return sorted(_plain(item) for item in value)
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
-    if isinstance(value, Passkey):
+    if isinstance(value, Passkey | Opening):
         return to_dict(value)
     if isinstance(value, Role | Audience | Purpose):
         return value.value

@@ -25,6 +25,7 @@ from leadglass.core.ports import State
 from leadglass.core.principal import Principal, PrincipalKind, Right
 from leadglass.core.reach import EVERYTHING, NOTHING, Reach
 from leadglass.core.sessions import Audience, Session
+from leadglass.core.shares import Share
 from leadglass.core.tokens import reach_of
 
 SECOND: Final = 1_000_000_000  # nanoseconds
@@ -42,12 +43,16 @@ _READ: Final = frozenset({Right.FIND, Right.RETRIEVE})
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who is signed in: the principal, the session and the account. `csrf` goes into every form."""
+    """Somebody who is signed in: the principal, the session and the account. `csrf` goes into every form.
+
+    Who was let in by a share is a stranger: `share` is given then, and `account` is that of who made it.
+    """
 
     principal: Principal
     session: Session
     account: Account
     csrf: str = field(repr=False)
+    share: Share | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,7 @@ class Sessions:
 
         One that came from another (`known.parent`) lasts no longer than that one.
         """
-        cookie = base64.urlsafe_b64encode(secrets.token_bytes(COOKIE_BYTES)).rstrip(b"=").decode("ascii")
+        cookie = _new_cookie()
         now = self._now()
         self._people.put_session(
             Session(
@@ -98,6 +103,28 @@ class Sessions:
             )
         )
         return cookie
+
+    def begin_shared(self, share: Share, known: Known) -> str:
+        """A new session of a stranger who has just opened `share`; the text of its cookie. It ends with the share."""
+        cookie, now = _new_cookie(), self._now()
+        self._people.put_session(
+            Session(
+                self.digest(cookie),
+                Audience.SHARE,
+                share.identifier,
+                created=now,
+                expires=min(now + ABSOLUTE, share.expires),
+                last_seen=now,
+                address=known.address,
+                agent=known.agent[:MAX_AGENT],
+                share=True,
+            )
+        )
+        return cookie
+
+    def share_shows(self, share: Share) -> bool:
+        """Whether who has opened `share` is let in now: it is in force, and its sharer may still see studies."""
+        return self._sharer(share) is not None
 
     def person(self, cookie: str, audience: Audience, address: str) -> Person | None:
         """Who shows this cookie at an origin of `audience`; None if nobody who is signed in there."""
@@ -158,19 +185,49 @@ class Sessions:
     def _found(self, digest: bytes, csrf: str) -> Person | None:
         epoch = self._people.rights_epoch()  # before the look-up: what changes meanwhile is looked up again
         session = self._people.session(digest)
-        if session is None or session.share:
+        person = None if session is None else self._person_of(session, csrf)
+        if person is None:
             return None
-        account = self._people.account(session.owner)
-        if account is None or account.disabled:
-            return None
-        grants = reach_of(self._state.grants(account.name))
-        person = Person(principal_of(account, session, grants), session, account, csrf)
         with self._lock:
             self._known[digest] = (epoch, person)
             self._known.move_to_end(digest)
             while len(self._known) > MAX_REMEMBERED:
                 self._known.popitem(last=False)
         return person
+
+    def _person_of(self, session: Session, csrf: str) -> Person | None:
+        if session.share:
+            return self._stranger(session, csrf)
+        account = self._people.account(session.owner)
+        if account is None or account.disabled:
+            return None
+        grants = reach_of(self._state.grants(account.name))
+        return Person(principal_of(account, session, grants), session, account, csrf)
+
+    def _stranger(self, session: Session, csrf: str) -> Person | None:
+        """Who opened a share: it needs the share and what its sharer may see now, each time."""
+        share = self._people.share(session.owner)
+        sharer = None if share is None else self._sharer(share)
+        if share is None or sharer is None:
+            return None
+        account, reach = sharer
+        principal = Principal(
+            PrincipalKind.SHARE, f"share:{share.identifier}", _READ, session.address, secured=True, reach=reach
+        )
+        return Person(principal, session, account, csrf, share)
+
+    def _sharer(self, share: Share) -> tuple[Account, Reach] | None:
+        """Who made a share that is in force, and what it reaches; None if that is nobody who sees studies now."""
+        account = self._people.account(share.sharer)
+        if account is None or account.disabled or not share.shows(self._now()):
+            return None
+        decision = decision_of(account, reach_of(self._state.grants(account.name)))
+        if not decision.rights >= _READ:
+            return None
+        studies = frozenset(share.studies)
+        if share.later:
+            return account, decision.reach.narrowed(studies)
+        return account, decision.reach.limited(studies, share.instances)
 
     def _last_seen_elsewhere(self, digest: bytes, last: int) -> int:
         """Another process may have answered the requests of the last half hour."""
@@ -194,6 +251,10 @@ class Sessions:
             self._seen = {key: moment for key, moment in seen.items() if now - moment < SEEN}
         self._people.note_sessions_seen(seen)
         self._people.sweep_sessions(now)
+
+
+def _new_cookie() -> str:
+    return base64.urlsafe_b64encode(secrets.token_bytes(COOKIE_BYTES)).rstrip(b"=").decode("ascii")
 
 
 def principal_of(account: Account, session: Session, grants: Reach = NOTHING) -> Principal:

@@ -38,10 +38,12 @@ from leadglass.services.admit import Gate
 from leadglass.services.oneself import OwnUseCase, StaleProofError
 from leadglass.services.own_account import OwnAccount
 from leadglass.services.sessions import Person
+from leadglass.services.shares import WantedShare
 from leadglass.services.studies import SavedSearch
 from leadglass.services.tokens import Wanted
 
 OWNER = Account("rossi", "Anna", frozenset({Role.CLINICIAN}), 1, "set-up")
+WANTED_SHARE = WantedShare("Dr. Verdi", (study_uid(1),))
 NOBODY = Principal(PrincipalKind.DEVICE, "nobody", frozenset(), "192.0.2.9")
 
 # Public classes with behaviour that are no use cases.
@@ -66,6 +68,7 @@ EXEMPT_CLASSES = {
     "passkeys.Passkeys": "a part of SignIn: compares proofs, gives nothing of patients",
     "second_factors.SecondFactors": "a part of SignIn: compares proofs, gives nothing of patients",
     "sign_in_steps.SignInSteps": "a part of SignIn",
+    "share_entrance.ShareEntrance": "it makes principals out of links: there is none to ask before it has decided",
     "sign_in.SignIn": "it makes principals out of people: there is none to ask before it has decided",
     "read_ahead.ReadAhead": "the instances that a RetrieveSource opens, ahead of who sends them",
     "read_ahead.RetrieveSource": "opens instances for one principal; handed out by Retrieve.source to who may retrieve",
@@ -295,6 +298,19 @@ def own_session(who: Principal) -> Session:
     return Session(b"d" * 32, Audience.PAGES, who.name, created=1, expires=2, last_seen=1)
 
 
+def sharer(archive: Archive) -> Principal:
+    """A person who was granted both studies."""
+    archive.state.people.add_account(OWNER)
+    for number in (1, 2):
+        archive.state.put_grant(Grant("rossi", study_uid(number)))
+    return dataclasses.replace(LIMITED, kind=PrincipalKind.PERSON, name="rossi")
+
+
+def made_share(archive: Archive) -> str:
+    """The identifier of a share of that person's."""
+    return archive.shares.create(sharer(archive), WANTED_SHARE).share.identifier
+
+
 async def without_picture(work: Awaitable[object]) -> None:
     """The instances here have pixels of no size: refused, and journalled before."""
     with pytest.raises(LeadglassError):
@@ -323,6 +339,12 @@ async def called(archive: Archive, kind: type, method: str, who: Principal = SYS
         "Accounts.end_sessions": lambda: archive.accounts.end_sessions(who, "rossi"),
         "Accounts.sessions": lambda: archive.accounts.sessions(who, "rossi"),
         "Accounts.emergencies": lambda: archive.accounts.emergencies(who),
+        "Shares.create": lambda: archive.shares.create(sharer(archive), WANTED_SHARE),
+        "Shares.own": lambda: archive.shares.own(sharer(archive)),
+        "Shares.locked": lambda: archive.shares.locked(sharer(archive)),
+        "Shares.revoke_own": lambda: archive.shares.revoke_own(sharer(archive), made_share(archive)),
+        "Shares.shares": lambda: archive.shares.shares(who),
+        "Shares.revoke": lambda: archive.shares.revoke(who, made_share(archive)),
         "Credentials.authority": lambda: archive.credentials.authority(who),
         "Credentials.issue": lambda: archive.credentials.issue(who, device("mr")),
         "Credentials.sign": lambda: archive.credentials.sign(who, device("mr"), certificate_request()),
@@ -397,6 +419,8 @@ ASKS_NOTHING = {
     "Studies.saved": "what somebody keeps; no study",
     "Studies.save": "what somebody keeps; no study",
     "Studies.forget": "what somebody keeps; no study",
+    "Shares.own": "what its owner made, not what is stored",
+    "Shares.locked": "what its owner made, not what is stored",
 }
 
 
@@ -434,6 +458,8 @@ async def test_a_use_case_that_reads_asks_within_the_principals_reach(
             getattr(archive.retrieve, method)(LIMITED)
         else:
             await called(archive, kind, method, LIMITED)
+    elif name == "Retrieve.source":
+        archive.retrieve.source(LIMITED)
     else:
         await called(archive, kind, method, LIMITED)
     assert {reach for _, reach in asked} == (set() if name in ASKS_NOTHING else {LIMITED.reach}), asked
