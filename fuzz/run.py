@@ -22,6 +22,7 @@ TARGETS = (
     "fuzz_models",
     "fuzz_multipart",
     "fuzz_pictures",
+    "fuzz_resolver",
     "fuzz_web_pages",
 )
 OPTIONS = ("-max_len=4096", "-timeout=20", "-rss_limit_mb=1024", "-print_final_stats=1")

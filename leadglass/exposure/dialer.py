@@ -40,6 +40,7 @@ class ScopedDialer:
         self._waiting: set[asyncio.Task[Any]] = set()
         self._struck: set[asyncio.Task[Any]] = set()  # by the kill switch
         self._stopped = False
+        self._asked = 0  # connections to resolvers
         self.connections = 0  # that were tried
 
     @property
@@ -59,10 +60,21 @@ class ScopedDialer:
     async def connect(self, service: Service, *, deadline: float, bound: int) -> TcpStream:
         """See `Dialer.connect`. The wait for a turn is added to the deadline."""
         self._permit(service)
+        return await self._connect(service, service.address, deadline, bound)
+
+    async def connect_resolver(self, resolver: Service, *, deadline: float, bound: int) -> TcpStream:
+        """See `Dialer.connect_resolver`."""
+        self._in_force()
+        if resolver not in self._scope.resolvers:
+            raise Unreachable(Reason.OUT_OF_SCOPE)
+        self._asked += 1  # a host has one connection at a time, a resolver has many: each is a host of its own
+        return await self._connect(resolver, f"resolver {self._asked}", deadline, bound)
+
+    async def _connect(self, service: Service, host: str, deadline: float, bound: int) -> TcpStream:
         asked = self._loop.time()
-        await self._stoppable(self._turns.take(service.address))
+        await self._stoppable(self._turns.take(host))
         deadline += self._loop.time() - asked
-        stream = TcpStream(self._loop, deadline, bound, lambda over: self._closed(over, service.address))
+        stream = TcpStream(self._loop, deadline, bound, lambda over: self._closed(over, host))
         self._open.add(stream)
         try:
             self._in_force()  # the permission may have ended meanwhile

@@ -52,6 +52,8 @@ class Scope:
     count_patients: bool = False
     sample: int = 0
     default_titles: bool = False  # whether products' default called AE titles may be tried
+    resolvers: tuple[Service, ...] = ()  # asked for names instead of the system's, in this order
+    reverse_names: bool = False  # whether the names that addresses lead back to may be asked for
 
     def allows(self, address: Address) -> bool:
         """Whether this address may be contacted at all."""

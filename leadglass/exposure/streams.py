@@ -63,3 +63,7 @@ class Dialer(Protocol):
         bytes the peer may send. Raises Unreachable.
         """
         ...
+
+    async def connect_resolver(self, resolver: Service, *, deadline: float, bound: int) -> Stream:
+        """The same to a resolver that the scope names; it is not paced as a host is."""
+        ...

@@ -21,6 +21,7 @@ TARGETS = (
     "fuzz_models",
     "fuzz_multipart",
     "fuzz_pictures",
+    "fuzz_resolver",
     "fuzz_web_pages",
 )
 
@@ -70,6 +71,7 @@ def swallowing(real: Callable[..., Any]) -> Callable[..., Any]:
         ("fuzz_header_scan", "scan", forgetful),
         ("fuzz_multipart", "read", swallowing),
         ("fuzz_pictures", "written", lambda real: lambda order: real(dataclasses.replace(order, quality=1))),
+        ("fuzz_resolver", "read", lambda real: lambda *asked: tuple(map(str.upper, real(*asked) or ()))),
         ("fuzz_web_pages", "read", swallowing),
         ("fuzz_models", "written", lambda real: lambda model: (real(model) or b"")[:-1]),
     ],

@@ -21,6 +21,7 @@ import uvloop
 from leadglass.app.audits.scope_file import ScopeFile
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.exposure.audit import Audit
+from leadglass.exposure.dialer import ScopedDialer
 from leadglass.exposure.ledger import Ledger, LedgerError
 from leadglass.exposure.names import resolve
 from leadglass.exposure.notify.states import after_audit
@@ -104,7 +105,7 @@ def unfinished(plan: Plan, folder: Path) -> Path:
 async def _run(plan: Plan, journal: RunJournal, watch: Watch, seed: int) -> tuple[Outcome, Targets]:
     scope = plan.file.scope
     scope = replace(scope, pace=replace(scope.pace, concurrent=min(scope.pace.concurrent, open_files())))
-    named, _ = await resolve(scope)
+    named, _ = await resolve(scope, ScopedDialer(scope, now=time.time))
     targets = Targets(scope, seed=seed, shard=plan.shard, named=named, given=plan.given)
     run = Run(scope, targets, journal, watch, now=time.time)
     loop = asyncio.get_running_loop()

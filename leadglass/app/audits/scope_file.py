@@ -12,11 +12,15 @@ from typing import Any, NamedTuple
 from leadglass.app.toml_tables import Tables
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.exposure.scope import USUAL_PORTS, Network, Pace, Scope
+from leadglass.exposure.service import MAX_HOST_NAME, Service
 
 MAX_DAYS = 366  # a permission for longer is a habit
 MAX_SAMPLE = 10
+MAX_RESOLVERS = 8
+DNS_PORT = 53
 MAX_LISTED = 100_000  # networks, names or exclusions of one file
 _NAME = re.compile(r"(?!-)[a-z0-9-]{1,63}(\.(?!-)[a-z0-9-]{1,63})+\.?")
+_RESOLVER = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+)):([0-9]{1,5})")  # with a port; a bare address otherwise
 _TITLE = re.compile(r"[\x21-\x5b\x5d-\x7e][\x20-\x5b\x5d-\x7e]{0,15}")
 
 
@@ -42,9 +46,9 @@ class _Reader(Tables):
         permission = self.table(raw, "permission")
         self.only(permission, {"title", "authorised_by", "contact", "from", "until"}, "permission")
         targets = self.table(raw, "targets")
-        self.only(targets, {"networks", "names", "exclude", "ports"}, "targets")
+        self.only(targets, {"networks", "names", "exclude", "ports", "resolvers"}, "targets")
         asking = self.table(raw, "asking", needed=False)
-        self.only(asking, {"calling_title", "default_titles", "count_patients", "sample"}, "asking")
+        self.only(asking, {"calling_title", "default_titles", "count_patients", "sample", "reverse_names"}, "asking")
         begin, end = self._moment(permission, "from"), self._moment(permission, "until")
         if not begin < end <= begin + MAX_DAYS * 86400:
             raise self.wrong("permission.until", f"must be after permission.from, and at most {MAX_DAYS} days later")
@@ -68,6 +72,8 @@ class _Reader(Tables):
             count_patients=self.truth(asking, "count_patients", "asking", default=False),
             sample=self._number(asking, "sample", "asking", 0, 0, MAX_SAMPLE),
             default_titles=self.truth(asking, "default_titles", "asking", default=False),
+            resolvers=self._resolvers(self.texts(targets, "resolvers", "targets", [])),
+            reverse_names=self.truth(asking, "reverse_names", "asking", default=False),
         )
         return ScopeFile(scope, self.text(permission, "title", "permission", "Audit"))
 
@@ -115,6 +121,20 @@ class _Reader(Tables):
             raise self.wrong("targets.ports", "must be numbers from 1 to 65535")
         return tuple(dict.fromkeys(ports))
 
+    def _resolvers(self, listed: list[str]) -> tuple[Service, ...]:
+        if len(listed) > MAX_RESOLVERS:
+            raise self.wrong("targets.resolvers", f"lists more than {MAX_RESOLVERS} resolvers")
+        return tuple(self._resolver(item.strip()) for item in listed)
+
+    def _resolver(self, item: str) -> Service:
+        found = _RESOLVER.fullmatch(item)
+        try:
+            address, port = (found[1] or found[2], found[3]) if found else (item, DNS_PORT)
+            return Service(str(ipaddress.ip_address(address)), int(port))
+        except ValueError as error:
+            comment = f'has "{item}": write 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:5353'
+            raise self.wrong("targets.resolvers", comment) from error
+
     def _title(self, asking: Mapping[str, Any]) -> str:
         title = self.text(asking, "calling_title", "asking", "LEADGLASS")
         if not _TITLE.fullmatch(title):
@@ -147,7 +167,7 @@ class _Reader(Tables):
 
 def _is_name(text: str) -> bool:
     """Whether this is a host name. An address in dots looks like one, and is none."""
-    if not _NAME.fullmatch(text.lower()):
+    if not _NAME.fullmatch(text.lower()) or len(text.rstrip(".")) > MAX_HOST_NAME:
         return False
     try:
         ipaddress.ip_address(text)

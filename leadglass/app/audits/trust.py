@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.exposure.scope import Scope
+from leadglass.exposure.service import parsed
 
 _CONTEXT = b"leadglass scope 1\n"  # a signature of something else says nothing about a scope
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -107,7 +108,8 @@ def signature_of(scope_file: Path) -> Path:
 
 def binds_nobody(scope: Scope) -> bool:
     """Whether it has only this machine's own addresses, as the laboratory's has: it needs no signature."""
-    return not scope.names and all(network.is_loopback for network in scope.networks)
+    here = all(network.is_loopback for network in scope.networks)
+    return here and not scope.names and all(parsed(resolver.address).is_loopback for resolver in scope.resolvers)
 
 
 def check_permission(scope: Scope, data: bytes, signature: bytes | None, trust: Trust, now: float) -> str:

@@ -106,7 +106,7 @@ def _cells(result: Result, finding: Finding, owners: Owners) -> list[object]:
         service.address,
         "tcp",
         service.port,
-        service.name,
+        service.name or _reverse(facts),
         finding.id,
         owner.country,
         owner.organisation,
@@ -120,6 +120,11 @@ def _cells(result: Result, finding: Finding, owners: Owners) -> list[object]:
         finding.vector,
         finding.title,
     ]
+
+
+def _reverse(facts: Facts) -> str:
+    names = facts.value("M02", "reverse")
+    return str(names[0]) if isinstance(names, tuple) and names else ""
 
 
 def _safe(cell: object) -> object:

@@ -8,8 +8,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from leadglass.app.audits.scope_file import read_scope
-from leadglass.app.audits.trust import Trust, check_permission, signature_of
+from leadglass.app.audits.trust import Trust, binds_nobody, check_permission, signature_of
 from leadglass.core.errors import ErrorCode, LeadglassError
+from leadglass.exposure.service import Service
 
 GOOD = """
 [permission]
@@ -47,6 +48,22 @@ def test_a_scope_says_what_may_be_contacted():
     assert (scope.sample, scope.pace.per_host, scope.count_patients) == (3, 1.0, False)
 
 
+def test_resolvers_have_port_53_unless_it_says_another():
+    listed = 'resolvers = ["192.0.2.53", "192.0.2.53:5353", "2001:db8::53", "[2001:DB8::53]:5353"]\n[asking]'
+    scope = read_scope(GOOD.replace("[asking]", listed).encode(), "scope.toml").scope
+    four, six = "192.0.2.53", "2001:db8::53"
+    assert scope.resolvers == (Service(four, 53), Service(four, 5353), Service(six, 53), Service(six, 5353))
+    assert not scope.reverse_names
+    assert read_scope(GOOD.replace("sample = 3", "reverse_names = true").encode(), "s").scope.reverse_names
+
+
+def test_a_scope_of_loopback_that_asks_somebody_elses_resolver_needs_a_signature():
+    own = GOOD.replace(GOOD[GOOD.index("networks") : GOOD.index("ports")], 'networks = ["127.0.0.0/8"]\n')
+    for resolver, nobody in (("127.0.0.53", True), ("192.0.2.53", False)):
+        text = own.replace("[asking]", f'resolvers = ["{resolver}"]\n[asking]')
+        assert binds_nobody(read_scope(text.encode(), "scope.toml").scope) is nobody
+
+
 @pytest.mark.parametrize(
     ("old", "new", "names"),
     [
@@ -56,6 +73,11 @@ def test_a_scope_says_what_may_be_contacted():
         ("until = 2026-03-01", "until = 2036-03-01", "permission.until"),
         ("until = 2026-03-01", 'until = "soon"', "permission.until"),
         ('"192.0.2.0/24"', '"192.0.2.1/24"', "targets.networks"),
+        ("[asking]", 'resolvers = ["dns.example.org"]\n[asking]', "targets.resolvers"),
+        ("[asking]", 'resolvers = ["192.0.2.53:99999"]\n[asking]', "targets.resolvers"),
+        ("[asking]", 'resolvers = ["2001:db8::53:5353:"]\n[asking]', "targets.resolvers"),
+        ("[asking]", f"resolvers = {['192.0.2.53'] * 9}\n[asking]", "targets.resolvers"),
+        ('"PACS.example.org."', f'"{"a." * 130}example"', "targets.names"),
         ('"192.0.2.0/24"', '"everything"', "targets.networks"),
         ('"198.51.100.3-198.51.100.9"', '"198.51.100.9-198.51.100.3"', "targets.networks"),
         ('"198.51.100.3-198.51.100.9"', '"198.51.100.9-2001:db8::1"', "targets.networks"),

@@ -39,12 +39,14 @@ until = {end}
 networks = {networks}            # 192.0.2.0/24, 192.0.2.10-192.0.2.20, 2001:db8::/120
 names = {names}                  # host names, whose addresses must lie in networks if any is listed
 exclude = []                     # networks, addresses and names that must not be contacted
+# resolvers = ["192.0.2.53"]     # who is asked for names, over TCP, instead of the system's resolver
 # ports = [104, 11112, 2761, 2762, 4242, 2345, 5678, 8104, 11113, 80, 443, 8042, 8080, 8443]
 
 [asking]
 calling_title = "LEADGLASS"      # how the audit calls itself
 default_titles = false           # may products' default called AE titles be tried?
 count_patients = false           # may distinct patients be counted? (hashed in memory, never written)
+reverse_names = false            # may resolvers be asked which names the addresses lead back to?
 sample = 0                       # from how many answers (0 to 10) kinds of personal data may be told
 
 [pace]                           # gentle by default: these are clinical systems
