@@ -7,12 +7,14 @@ from typing import Final
 from leadglass.web.pages import account, emergency, home, sign_in, static, viewing
 from leadglass.web.pages.administration import table as administration
 from leadglass.web.pages.page import Entry, Page
+from leadglass.web.pages.studies import table as studies
 
 PAGES: Final[tuple[Page, ...]] = (
     Page("GET", "/static/{digest}/{name}", static.static_file, Entry.OPEN),
     Page("GET", "/favicon.ico", static.icon, Entry.OPEN),
     *home.PAGES,
     *viewing.PAGES,
+    *studies.PAGES,
     *administration.PAGES,
     *sign_in.PAGES,
     *account.PAGES,

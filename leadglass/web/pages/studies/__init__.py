@@ -1,0 +1,1 @@
+"""Pages about studies: the list, a study, the quick look, the upload."""

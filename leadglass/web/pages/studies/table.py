@@ -1,0 +1,10 @@
+"""Every page about studies."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from leadglass.web.pages.page import Page
+from leadglass.web.pages.studies import listing
+
+PAGES: Final[tuple[Page, ...]] = (*listing.PAGES,)
