@@ -197,6 +197,7 @@ async def test_pages_are_sealed(archive: Archive) -> None:
     policy = answer.headers["content-security-policy"]
     assert "unsafe" not in policy and "frame-ancestors 'none'" in policy and "default-src 'none'" in policy
     assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["referrer-policy"] == "same-origin"  # with less, browsers send forms with `Origin: null`
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert "<script>" not in answer.text and "onclick" not in answer.text
 

@@ -35,7 +35,9 @@ def forward(call: PageCall, address: str) -> Response:
     """
     if call.partial:
         return Response(None, 200, {"hx-redirect": address})
-    return page(call, FORWARD, {"address": address})
+    answer = page(call, FORWARD, {"address": address})
+    answer.headers["referrer-policy"] = "no-referrer"  # the code is in one of the addresses
+    return answer
 
 
 PAGES: Final[tuple[Page, ...]] = (Page("POST", "/studies/{study}/viewer", open_viewer, right=Right.RETRIEVE),)
