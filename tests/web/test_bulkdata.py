@@ -91,7 +91,7 @@ async def test_a_range_is_given(archive: Archive, asked: str, first: int, behind
         "bytes=0-" + "9" * 40,
     ],
 )
-async def test_several_ranges_and_none_give_the_whole_once(archive: Archive, asked: str) -> None:
+async def test_e5_several_ranges_and_none_give_the_whole_once(archive: Archive, asked: str) -> None:
     await put(archive)
     async with webbed.client(archive) as http:
         uri = await uri_of(http, "7FE00010")
@@ -100,7 +100,7 @@ async def test_several_ranges_and_none_give_the_whole_once(archive: Archive, ask
 
 
 @pytest.mark.parametrize("asked", ["bytes=300000-", "bytes=300000-300001", "bytes=-0", "bytes=999999999999999999-"])
-async def test_a_range_behind_the_end_is_refused(archive: Archive, asked: str) -> None:
+async def test_e5_a_range_behind_the_end_is_refused(archive: Archive, asked: str) -> None:
     await put(archive)
     async with webbed.client(archive) as http:
         uri = await uri_of(http, "7FE00010")

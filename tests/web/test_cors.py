@@ -57,7 +57,7 @@ async def test_a_named_origin_may_ask_before_and_read_after() -> None:
         "",
     ],
 )
-async def test_no_other_origin_is_told_anything(origin: str) -> None:
+async def test_e10_no_other_origin_is_told_anything(origin: str) -> None:
     async with client(VIEWER) as http:
         for method, more in (("OPTIONS", ASKING), ("GET", WORD), ("GET", {})):
             answer = await http.request(method, "/dicom-web/hello/a", headers={"origin": origin, **more})
@@ -80,7 +80,7 @@ async def test_without_named_origins_there_is_no_such_header() -> None:
         assert "vary" not in answer.headers
 
 
-async def test_credentials_are_never_lent() -> None:
+async def test_e10_credentials_are_never_lent() -> None:
     async with client(VIEWER) as http:
         answer = await http.get("/dicom-web/hello/a", headers={"origin": VIEWER, **WORD})
         assert "access-control-allow-credentials" not in answer.headers

@@ -181,7 +181,7 @@ async def test_other_types_are_not_acceptable(archive: Archive, compressed: list
         ("1e3", 400),
     ],
 )
-async def test_frame_lists_that_are_none(archive: Archive, frames: str, status: int) -> None:
+async def test_e5_frame_lists_that_are_none(archive: Archive, frames: str, status: int) -> None:
     await put(archive, image())
     async with webbed.client(archive) as http:
         answer = await get(http, frames)
@@ -189,7 +189,7 @@ async def test_frame_lists_that_are_none(archive: Archive, frames: str, status: 
     assert len(answer.content) < 500
 
 
-def test_a_list_of_a_million_frames_is_not_even_looked_through() -> None:
+def test_e5_a_list_of_a_million_frames_is_not_even_looked_through() -> None:
     for item in ("1", "999999999999"):
         with pytest.raises(LeadglassError) as refused:
             frame_list(",".join([item] * 1_000_000))

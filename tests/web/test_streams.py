@@ -65,7 +65,7 @@ async def test_nothing_more_is_made_for_a_reader_that_is_gone() -> None:
     assert source.given < 20
 
 
-async def test_a_reader_that_takes_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_e4_a_reader_that_takes_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """E4."""
     monkeypatch.setattr(streams, "SEND_SECONDS", 0.05)
     source, client = Endless(), Client(5, leaves=False)
