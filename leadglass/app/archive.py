@@ -17,6 +17,8 @@ from leadglass.core.ports import Catalog
 from leadglass.index.catalog import SqliteCatalog
 from leadglass.index.state import SqliteState
 from leadglass.journal.access_ledger import AccessLedger
+from leadglass.journal.audit_messages import AuditSource
+from leadglass.journal.book import KeptJournal
 from leadglass.journal.repeats import RepeatedEvents
 from leadglass.journal.writer import ChainedJournal
 from leadglass.keys.keyset import KeySet
@@ -30,6 +32,7 @@ from leadglass.services.devices import DeviceRegister
 from leadglass.services.find import Find
 from leadglass.services.frames import Frames
 from leadglass.services.ingest import Ingest
+from leadglass.services.journal_reading import JournalReading
 from leadglass.services.maintenance import Maintenance
 from leadglass.services.metadata import Metadata
 from leadglass.services.one_time_codes import OneTimeCodes
@@ -95,6 +98,7 @@ class Archive:
     share_entrance: ShareEntrance
     viewing: Viewing
     studies: Studies
+    journal_reading: JournalReading
     threads: ThreadPoolExecutor
 
 
@@ -153,6 +157,9 @@ def open_archive(home: Home, config: Config, keys: KeySet, *, budget: BufferBudg
             rules=config.accounts,
             threads=_threads(stack, "sign-in", SIGN_INS),
         )
+        book = KeptJournal(home.journal, keys.journal, source=AuditSource(config.ae_titles[0]), flush=journal.flush)
+        journal_reading = JournalReading(gate, book, journal, state, repeated=refusals)
+        stack.callback(journal_reading.close)
         trash = Trash(gate, state, catalog, journal)
         ingest = Ingest(
             gate,
@@ -243,5 +250,6 @@ def open_archive(home: Home, config: Config, keys: KeySet, *, budget: BufferBudg
                 threads=finding,
             ),
             Studies(gate, catalog, state, journal, finding),
+            journal_reading,
             threads,
         )

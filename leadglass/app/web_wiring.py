@@ -48,4 +48,4 @@ def _viewer(listeners: Iterable[WebListener]) -> ViewerSite:
 
 
 def _admin(archive: Archive) -> AdminServices:
-    return AdminServices(accounts=archive.accounts, tokens=archive.tokens)
+    return AdminServices(accounts=archive.accounts, tokens=archive.tokens, journal=archive.journal_reading)

@@ -12,8 +12,9 @@ from ipaddress import ip_address
 from typing import TypeAlias
 from xml.etree.ElementTree import Element, SubElement, tostring  # only writes: nothing is parsed here
 
+from leadglass.core.audit import JournalEntry
 from leadglass.core.events import EventKind, JournalEvent
-from leadglass.journal.codec import JournalEntry, iso_time
+from leadglass.journal.codec import iso_time
 
 Code: TypeAlias = "tuple[str, str]"  # DCM code and meaning (PS3.16)
 

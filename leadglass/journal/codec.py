@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from leadglass.core.audit import JournalEntry
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.events import EventKind, JournalEvent, Outcome
 
@@ -17,16 +17,6 @@ MAX_ENCODED = 48 * 1024  # an entry holds 64 KiB
 _KINDS = {kind.value: kind for kind in EventKind}
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 _OUTCOME_NAMES = {outcome: outcome.name.lower().replace("_", "-") for outcome in Outcome}
-
-
-@dataclass(frozen=True, slots=True)
-class JournalEntry:
-    """An event as it was kept: when (ns since the epoch, UTC), and where in the journal."""
-
-    time: int
-    event: JournalEvent
-    file_id: bytes
-    sequence: int
 
 
 def encode_event(event: JournalEvent, time: int) -> bytes:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+from leadglass.core.audit import EVERYTHING, JournalEntry, JournalFilter
 from leadglass.core.errors import LeadglassError
-from leadglass.core.events import EventKind
-from leadglass.journal.codec import JournalEntry, decode_event
+from leadglass.journal.codec import decode_event
 from leadglass.journal.format import (
     FILE_SUFFIX,
     HEADER_SIZE,
@@ -25,50 +24,23 @@ from leadglass.journal.format import (
 _SKEW = 300 * 1_000_000_000  # a clock may have been set back a little between a file's opening and its entries
 
 
-@dataclass(frozen=True, slots=True)
-class JournalFilter:
-    """What to show. Empty or None means any; times are ns since the epoch, `since` included, `until` not."""
-
-    kinds: frozenset[EventKind] = frozenset()
-    principal: str = ""
-    since: int | None = None
-    until: int | None = None
-    text: str = ""  # in what happened, who, from where or any detail, without regard to case
-
-    def takes(self, entry: JournalEntry) -> bool:
-        """Whether `entry` is to be shown."""
-        event = entry.event
-        return (
-            (not self.kinds or event.kind in self.kinds)
-            and (not self.principal or event.principal == self.principal)
-            and (self.since is None or entry.time >= self.since)
-            and (self.until is None or entry.time < self.until)
-            and (not self.text or self._mentions(entry))
-        )
-
-    def _mentions(self, entry: JournalEntry) -> bool:
-        event = entry.event
-        texts = (event.what, event.principal, event.address, *map(str, event.details.values()))
-        return any(self.text.casefold() in text.casefold() for text in texts)
-
-
 def read_journal(
     directory: Path,
     journal_key: bytes,
-    wanted: JournalFilter = JournalFilter(),
+    wanted: JournalFilter = EVERYTHING,
     on_damage: Callable[[str], None] = lambda problem: None,
 ) -> Iterator[JournalEntry]:
     """Entries in order of time (of one file: in order of writing), as of now. Holds only files that overlap in time.
 
     `on_damage` is told of each file that does not read whole, in one sentence.
     """
-    waiting = _headers(directory, journal_key, wanted, on_damage)
+    waiting = files_of(directory, journal_key, wanted, on_damage)
     heap: list[tuple[int, int, JournalEntry, Iterator[JournalEntry]]] = []
     number = 0
     upcoming = next(waiting, None)
     while heap or upcoming is not None:
         if upcoming is not None and (not heap or upcoming[0].created <= heap[0][0]):
-            entries = _entries(*upcoming, journal_key, on_damage)
+            entries = entries_of(*upcoming, journal_key, on_damage)
             upcoming, number = next(waiting, None), number + 1
             _push(heap, number, entries)
             continue
@@ -86,9 +58,10 @@ def _push(
         heapq.heappush(heap, (entry.time, number, entry, entries))
 
 
-def _headers(
+def files_of(
     directory: Path, journal_key: bytes, wanted: JournalFilter, on_damage: Callable[[str], None]
 ) -> Iterator[tuple[FileHeader, Path]]:
+    """The files that may hold what is wanted, in order of their opening."""
     found = []
     for path in sorted(directory.glob("*" + FILE_SUFFIX)):
         with path.open("rb") as file:
@@ -100,9 +73,10 @@ def _headers(
     yield from sorted(found, key=lambda item: (item[0].created, item[1].name))
 
 
-def _entries(
+def entries_of(
     header: FileHeader, path: Path, journal_key: bytes, on_damage: Callable[[str], None]
 ) -> Iterator[JournalEntry]:
+    """Every entry of one file, in order of writing; what still opens behind damage too."""
     data = path.read_bytes()
     cipher = EntryCipher(header, journal_key)
     at = start_of(data)

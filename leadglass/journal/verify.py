@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,8 +74,14 @@ class _Claims:
         self.heads.setdefault(position.count, set()).add(position.head)
 
 
-def verify_journal(directory: Path, journal_key: bytes, kept: Sequence[RootHead] = ()) -> Verification:
-    """Verify the whole journal, also while it is written. `kept` are heads noted or shipped earlier."""
+def verify_journal(
+    directory: Path,
+    journal_key: bytes,
+    kept: Sequence[RootHead] = (),
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Verification:
+    """Verify the whole journal, also while it is written. `kept` are heads noted or shipped earlier; `progress` is told
+    how many files of how many are done."""
     result = Verification()
     claims: dict[bytes, _Claims] = {}
     with _standing_still(directory):
@@ -84,7 +90,8 @@ def verify_journal(directory: Path, journal_key: bytes, kept: Sequence[RootHead]
     headers = _read_headers(paths, journal_key, claims, result)
     for file_id in claims.keys() - headers.keys():
         result.problems.append(f"{file_id.hex()}{FILE_SUFFIX}: named in the chain, but missing or unreadable")
-    for file_id, header in headers.items():
+    for done, (file_id, header) in enumerate(headers.items()):
+        progress(done, len(headers))
         path = directory / (file_id.hex() + FILE_SUFFIX)
         _verify_file(path, header, journal_key, claims.get(file_id, _Claims()), result)
     _say_limits(result, kept)

@@ -16,6 +16,7 @@ from leadglass.services.budget import BufferBudget
 from leadglass.services.find import Find
 from leadglass.services.frames import Frames
 from leadglass.services.ingest import Ingest
+from leadglass.services.journal_reading import JournalReading
 from leadglass.services.metadata import Metadata
 from leadglass.services.own_account import OwnAccount
 from leadglass.services.quotas import Quotas
@@ -61,6 +62,7 @@ class AdminServices:
 
     accounts: Accounts
     tokens: Tokens
+    journal: JournalReading
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,13 @@ from xml.etree import ElementTree
 
 import pytest
 
+from leadglass.core.audit import JournalEntry, JournalFilter
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.events import EventKind, JournalEvent, Outcome
 from leadglass.journal.access_ledger import AccessLedger
 from leadglass.journal.audit_messages import EVENT_IDS, AuditSource, audit_message
-from leadglass.journal.codec import JournalEntry, decode_event, encode_event, entry_to_dict
-from leadglass.journal.reader import JournalFilter, read_journal
+from leadglass.journal.codec import decode_event, encode_event, entry_to_dict
+from leadglass.journal.reader import read_journal
 from leadglass.journal.repeats import MAX_KEYS, RepeatedEvents
 from leadglass.journal.writer import ChainedJournal
 

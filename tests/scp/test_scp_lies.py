@@ -12,10 +12,11 @@ from archives import opened
 
 from leadglass.app.live import read_live
 from leadglass.core.attributes import Attribute
+from leadglass.core.audit import JournalFilter
 from leadglass.dicom import uids
 from leadglass.dicom.dictionary import vr_of
 from leadglass.dicom.values import read_attributes
-from leadglass.journal.reader import JournalFilter, read_journal
+from leadglass.journal.reader import read_journal
 from leadglass.net.proposals import association_request, propose_one
 from leadglass.net.requestor import dial
 

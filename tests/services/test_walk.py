@@ -23,6 +23,7 @@ from objects import data_set, encoded, image, store, store_one, study_uid, uid, 
 import leadglass.services
 from leadglass.app.archive import Archive
 from leadglass.core.accounts import Account, Role
+from leadglass.core.audit import EVERYTHING
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.events import EventKind, JournalEvent, Outcome
 from leadglass.core.listing import StudySearch
@@ -35,6 +36,7 @@ from leadglass.core.tokens import Grant, Scope
 from leadglass.index.catalog import SqliteCatalog
 from leadglass.services.accounts import WantedAccount
 from leadglass.services.admit import Gate
+from leadglass.services.journal_export import ExportForm
 from leadglass.services.oneself import OwnUseCase, StaleProofError
 from leadglass.services.own_account import OwnAccount
 from leadglass.services.sessions import Person
@@ -76,6 +78,7 @@ EXEMPT_CLASSES = {
 # Public methods of use case classes that are no use cases.
 EXEMPT_METHODS = {
     "viewing.Viewing.enter": "it makes a session out of a code: there is none to ask before it has decided",
+    "journal_reading.JournalReading.close": "ends a verification at work; called when the archive is closed",
     "ingest.Ingest.close": "ends the commit thread; called by the composition root when the doors are closed",
 }
 # Public functions: pure, or parts of a use case.
@@ -91,6 +94,7 @@ EXEMPT_FUNCTIONS = {
     "convert.converted": "a part of Retrieve: converts what was opened for a principal",
     "convert.transcoded": "pure: re-encodes bytes",
     "icons.icon": "pure: draws what stands for an object without a picture, the same for every one",
+    "journal_export.exported": "a part of JournalReading.export: entries as text",
     "identify.identity_of": "pure: identifiers out of a scan",
     "identify.key_scope_of": "pure: identifiers out of a scan",
     "metadata.version_of": "pure: the version of an instance as URLs carry it",
@@ -363,6 +367,10 @@ async def called(archive: Archive, kind: type, method: str, who: Principal = SYS
         "Metadata.series": lambda: archive.metadata.series(who, whole_study(1), ""),
         "Metadata.instances": lambda: archive.metadata.instances(who, whole_study(1), ""),
         "Metadata.xml": lambda: archive.metadata.xml(who, whole_study(1), ""),
+        "JournalReading.page": lambda: archive.journal_reading.page(who, EVERYTHING, 10),
+        "JournalReading.export": lambda: list(archive.journal_reading.export(who, EVERYTHING, ExportForm.CSV)),
+        "JournalReading.standing": lambda: archive.journal_reading.standing(who),
+        "JournalReading.verify": lambda: archive.journal_reading.verify(who),
         "Ingest.note_failed": lambda: archive.ingest.note_failed(who, LeadglassError(ErrorCode.UNPARSABLE, "cut"), 2),
         "Maintenance.statistics": lambda: archive.maintenance.statistics(who),
         "Maintenance.conflicts": lambda: archive.maintenance.conflicts(who),

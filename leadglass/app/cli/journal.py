@@ -11,10 +11,11 @@ from rich.markup import escape
 
 from leadglass.app.cli.opening import HomeOption, JsonOption, opened, operator
 from leadglass.app.cli.output import DAMAGED, as_json, complain, count, moment, say, shown
+from leadglass.core.audit import JournalEntry, JournalFilter
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.events import EventKind, JournalEvent, Outcome
-from leadglass.journal.codec import JournalEntry, entry_to_dict
-from leadglass.journal.reader import JournalFilter, read_journal
+from leadglass.journal.codec import entry_to_dict
+from leadglass.journal.reader import read_journal
 from leadglass.journal.roots import RootHead
 from leadglass.journal.verify import verify_journal
 

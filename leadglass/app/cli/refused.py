@@ -16,8 +16,9 @@ import typer
 from leadglass.access.titles import is_valid_title
 from leadglass.app.cli.opening import HomeOption, JsonOption, opened
 from leadglass.app.cli.output import as_json, table
+from leadglass.core.audit import JournalFilter
 from leadglass.core.events import EventKind, JournalEvent
-from leadglass.journal.reader import JournalFilter, read_journal
+from leadglass.journal.reader import read_journal
 
 DAY_NS = 24 * 3600 * 1_000_000_000
 REFUSALS = ("association-refused", "tls-refused")

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import RedirectResponse, Response
 
 from leadglass.web.pages.page import PageCall
-from leadglass.web.pages.showing import day, moment, number, size
+from leadglass.web.pages.showing import day, moment, number, second, size
 from leadglass.web.pages.static import static_url
 from leadglass.web.pages.words import chosen, languages, said
 
@@ -32,7 +32,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.globals["static"] = static_url
-    made.filters |= {"moment": moment, "day": day, "number": number, "size": size}
+    made.filters |= {"moment": moment, "second": second, "day": day, "number": number, "size": size}
     made.globals["languages"] = languages()
     return made
 

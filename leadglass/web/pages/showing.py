@@ -15,6 +15,11 @@ def moment(nanoseconds: int) -> str:
     return f"{_utc(nanoseconds):%Y-%m-%d %H:%M} UTC" if nanoseconds else ""
 
 
+def second(nanoseconds: int) -> str:
+    """2026-11-25 22:30:01 UTC."""
+    return f"{_utc(nanoseconds):%Y-%m-%d %H:%M:%S} UTC"
+
+
 def day(nanoseconds: int) -> str:
     """2026-11-25; "" for never."""
     return f"{_utc(nanoseconds):%Y-%m-%d}" if nanoseconds else ""

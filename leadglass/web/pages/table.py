@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from leadglass.web.pages import account, emergency, home, sign_in, static, viewing
+from leadglass.web.pages import account, emergency, home, journal, sign_in, static, viewing
 from leadglass.web.pages.administration import table as administration
 from leadglass.web.pages.page import Entry, Page
 from leadglass.web.pages.studies import table as studies
@@ -16,6 +16,7 @@ PAGES: Final[tuple[Page, ...]] = (
     *viewing.PAGES,
     *studies.PAGES,
     *administration.PAGES,
+    *journal.PAGES,
     *sign_in.PAGES,
     *account.PAGES,
     *emergency.PAGES,
