@@ -107,6 +107,7 @@ PEERS = {
         Peer("nginx", "nginx-light", ("nginx", "openssl")),
         Peer("npm", "npm", ("npm", "node")),
         Viewer("ohif", "npm", ("chromium",)),
+        NpmPeer("axe-core", "npm", ("node",)),
         NpmPeer("oidc-provider", "npm", ("node",)),
         NpmPeer("dicomweb-client", "npm", ("node",)),
     )

@@ -109,6 +109,7 @@ class WebDoor:
     async def _browsed(self, request: Request, address: str, visit: Visit) -> Response:
         """For who shows no token: the pages, and the routes by a session's cookie."""
         person, origin = self._person(request, address), self._origin(request)
+        request.state.person = person  # whose page a refusal is shown on
         answer = await self._pages.answer(request, person, address, origin, visit)
         if answer is not None:
             return answer

@@ -60,10 +60,15 @@ def drop_cookie(response: Response, audience: Audience) -> None:
 
 
 def require_own_page(request: Request, origin: str) -> None:
-    """Nothing is changed for a page of another site. NOT_AUTHORISED; browsers send one of the two headers at least."""
+    """Nothing is changed for a page of another site. NOT_AUTHORISED; browsers send one of the two headers at least.
+
+    Pages without a referrer have the origin "null" (Fetch standard); the other header must speak for them.
+    """
     site = request.headers.getlist("sec-fetch-site")
     named = request.headers.getlist("origin")
-    if (site and site != ["same-origin"]) or (named and named != [origin]) or not (site or named):
+    same = site == ["same-origin"]
+    ours = named == [origin] or (same and named in ([], ["null"]))
+    if not ours or (site and not same):
         raise LeadglassError(ErrorCode.NOT_AUTHORISED, _FOREIGN)
 
 

@@ -98,7 +98,8 @@ async def nothing_is_changed_for_others(archive: Archive, page: Page, pages: tup
         "a neighbour": {**good, "sec-fetch-site": "same-site"},
         "typed": {**good, "sec-fetch-site": "none"},
         "another origin": {**good, "origin": "https://evil.example"},
-        "no origin": {**good, "origin": "null"},
+        "no origin": {**{k: v for k, v in good.items() if k not in FROM_HERE}, "origin": "null"},
+        "no origin of another site": {**good, "origin": "null", "sec-fetch-site": "cross-site"},
         "another port": {**good, "origin": "http://localhost:8043"},
         "nothing of both": {k: v for k, v in good.items() if k not in FROM_HERE},
     }

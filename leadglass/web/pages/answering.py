@@ -61,7 +61,7 @@ class Pages:
         if not wants_page(request) or error.code is ErrorCode.NOT_AUTHENTICATED:
             return None
         status = STATUS[error.code]
-        call = PageCall(request, self._doorway, "", "")
+        call = PageCall(request, self._doorway, "", "", getattr(request.state, "person", None))
         detail = error.comment if status < _INNER else ""
         return page(call, "refused.html", {"status": status, "detail": detail}, status=status)
 
