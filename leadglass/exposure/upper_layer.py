@@ -7,7 +7,7 @@ comes out of turn ends the association.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from typing import TypeAlias
@@ -19,7 +19,7 @@ from leadglass.exposure.streams import Stream
 from leadglass.wire.dimse.commands import Command, c_cancel_rq, c_echo_rq, c_find_rq, encode_command
 from leadglass.wire.dimse.messages import CommandReceived, DataSetFragment, MessageAssembler, message_pdus
 from leadglass.wire.dimse.status import is_pending
-from leadglass.wire.ul.codec import encode
+from leadglass.wire.ul.codec import decode, encode
 from leadglass.wire.ul.events import DataReceived
 from leadglass.wire.ul.fields import InvalidPduError
 from leadglass.wire.ul.pdu import (
@@ -30,6 +30,7 @@ from leadglass.wire.ul.pdu import (
     AssociateRQ,
     ContextReason,
     Pdu,
+    PduType,
     ProposedContext,
     ReleaseRP,
     ReleaseRQ,
@@ -39,6 +40,11 @@ from leadglass.wire.ul.pdu import (
 from leadglass.wire.ul.reader import Mark, PduReader
 
 _CALLED = slice(10, 26)  # of an A-ASSOCIATE-RQ: the called AE title (PS3.8 table 9-11)
+_HEAD = 6  # bytes before the body of a PDU
+_ACCEPT = bytes([PduType.ASSOCIATE_AC])
+_TITLES = slice(10, 42)  # of an A-ASSOCIATE-AC: reserved, not to be tested (PS3.8 table 9-17)
+_BLANK = b" " * 32
+_USUAL = 8192  # bytes of an answer that is worth remembering; one with 29 contexts has about a thousand
 _RELEASE = encode(ReleaseRQ())
 _ABORT = encode(Abort())
 _AFTER_CANCEL = 20_000  # answers that may be under way when C-CANCEL is sent; who sends more is aborted
@@ -52,13 +58,35 @@ class Silence(Enum):
     MALFORMED = "malformed"  # a PDU, and then not what the standard says
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """An A-ASSOCIATE-RQ, encoded once for all peers that are asked the same."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Form:
+    """All of a request but the called AE title: encoded once for all peers that are asked the same."""
 
-    pdu: AssociateRQ
+    calling: str
     encoded: bytes
     proposed: Mapping[int, ProposedContext]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An A-ASSOCIATE-RQ."""
+
+    called: str
+    form: Form
+
+    @property
+    def encoded(self) -> bytes:
+        """As it is sent."""
+        form = self.form.encoded
+        return form[: _CALLED.start] + self.called.encode("ascii").ljust(16) + form[_CALLED.stop :]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Agreement:
+    """What was accepted. Equal answers to requests of one form share one: what is made of it can be made once."""
+
+    answer: AssociateAC
+    accepted: Mapping[int, AcceptedContext]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,31 +104,31 @@ def request(
     called: str, calling: str, contexts: tuple[ProposedContext, ...], identity: UserIdentity | None = None
 ) -> Request:
     """A request for these contexts. The implementation names in it say who is asking."""
-    form = _form(calling, contexts, identity)
-    encoded = form.encoded[: _CALLED.start] + called.encode("ascii").ljust(16) + form.encoded[_CALLED.stop :]
-    return Request(replace(form.pdu, called_ae=called), encoded, form.proposed)
+    return Request(called, _form(calling, contexts, identity))
 
 
 @lru_cache(maxsize=16)
-def _form(calling: str, contexts: tuple[ProposedContext, ...], identity: UserIdentity | None) -> Request:
-    """The request with no called title yet: it is all that differs from one peer to the next."""
+def _form(calling: str, contexts: tuple[ProposedContext, ...], identity: UserIdentity | None) -> Form:
     user = UserInformation(
         max_pdu_length=MAX_PDU_LENGTH,
         implementation_class_uid=uids.IMPLEMENTATION_CLASS_UID,
         implementation_version_name=uids.IMPLEMENTATION_VERSION_NAME,
         identity=identity,
     )
-    pdu = AssociateRQ("", calling, contexts, user)
-    return Request(pdu, encode(pdu), {context.id: context for context in contexts})
+    encoded = encode(AssociateRQ("", calling, contexts, user))
+    return Form(calling, encoded, {context.id: context for context in contexts})
 
 
 async def associate(stream: Stream, asked: Request) -> Answer:
     """Ask for an association. Raises Unreachable if the connection ends otherwise than in good order."""
     await stream.write(asked.encoded)
     reader = _Reader(stream)
+    agreed = await reader.agreement(asked.form)
+    if agreed is not None:
+        return Talk(stream, reader, agreed)
     answer = await reader.next()
     if isinstance(answer, AssociateAC):
-        return Talk(stream, reader, answer, asked)
+        return Talk(stream, reader, Agreement(answer, _accepted(answer, asked.form)))
     if isinstance(answer, AssociateRJ | Abort | Silence):
         return answer
     return Silence.MALFORMED
@@ -117,9 +145,9 @@ class Ended(Exception):  # noqa: N818 - a state of the peer, not an error of our
 class Talk:
     """An association that was accepted. Its methods raise Ended or Unreachable; after that only `abort` makes sense."""
 
-    def __init__(self, stream: Stream, reader: _Reader, answer: AssociateAC, asked: Request) -> None:
-        self.answer = answer
-        self.accepted = _accepted(answer, asked)
+    def __init__(self, stream: Stream, reader: _Reader, agreed: Agreement) -> None:
+        self.agreed = agreed
+        self.accepted = agreed.accepted
         self._stream = stream
         self._reader = reader
         self._assembler = MessageAssembler(self.accepted)
@@ -192,7 +220,7 @@ class Talk:
             self._stream.close()
 
     async def _send(self, context: AcceptedContext, command: Command, data: bytes | None = None) -> None:
-        limit = self.answer.user.max_pdu_length
+        limit = self.agreed.answer.user.max_pdu_length
         pieces = message_pdus(context.id, encode_command(command), None if data is None else (data,), limit)
         await self._stream.write(b"".join(pieces))
 
@@ -242,6 +270,19 @@ class _Reader:
         self._pdus = PduReader()
         self._any = False
 
+    async def agreement(self, form: Form) -> Agreement | None:
+        """The answer if it is an A-ASSOCIATE-AC that comes alone and whole, as it does; None: it is what `next` gives.
+
+        Archives of one product answer alike, so that most answers have been read before.
+        """
+        data = await self._stream.read()
+        whole = data[:1] == _ACCEPT and len(data) <= _USUAL and len(data) == _HEAD + int.from_bytes(data[2:_HEAD])
+        agreed = _agreement(form, data[: _TITLES.start] + _BLANK + data[_TITLES.stop :]) if whole else None
+        self._any = agreed is not None
+        if agreed is None and data:
+            self._pdus.feed(data)
+        return agreed
+
     async def next(self) -> Pdu | DataReceived | Mark | Silence:
         while True:
             try:
@@ -257,10 +298,21 @@ class _Reader:
             self._pdus.feed(data)
 
 
-def _accepted(answer: AssociateAC, asked: Request) -> dict[int, AcceptedContext]:
+@lru_cache(maxsize=64)
+def _agreement(form: Form, pdu: bytes) -> Agreement | None:
+    """What this A-ASSOCIATE-AC gives, None if it is none."""
+    try:
+        answer = decode(PduType.ASSOCIATE_AC, memoryview(pdu)[_HEAD:])
+    except InvalidPduError:
+        return None
+    assert isinstance(answer, AssociateAC)
+    return Agreement(answer, _accepted(answer, form))
+
+
+def _accepted(answer: AssociateAC, form: Form) -> dict[int, AcceptedContext]:
     found = {}
     for result in answer.contexts:
-        proposed = asked.proposed.get(result.id)
+        proposed = form.proposed.get(result.id)
         if proposed is None or result.result != ContextReason.ACCEPTED:
             continue
         if result.transfer_syntax in proposed.transfer_syntaxes:

@@ -6,6 +6,7 @@ At most one connection in plain text, and one in TLS where the first did not spe
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from leadglass.dicom import uids
 from leadglass.exposure.asking import line, unknown_title
@@ -15,7 +16,7 @@ from leadglass.exposure.probes.questions import queries
 from leadglass.exposure.proposal import EVERYTHING, GETS, MOVES, OTHERS, QUERIES, STORES
 from leadglass.exposure.site import Probe, Site
 from leadglass.exposure.streams import Reason, Stream, Unreachable
-from leadglass.exposure.upper_layer import Ended, Request, Silence, Talk, associate, request
+from leadglass.exposure.upper_layer import Agreement, Ended, Request, Silence, Talk, associate, request
 from leadglass.wire.ul.pdu import Abort, AssociateRJ
 
 _CONTENT = ("D06", "D07", "D08", "D09", "D10", "D11", "D12", "D13")
@@ -55,20 +56,21 @@ async def _asked(
     answer = await associate(stream, asked)
     if isinstance(answer, Silence):
         return _nothing(_SILENCES[answer]), answer
+    public = site.service.public
     if isinstance(answer, Talk):
-        return [*_spoken("associate-ac", site, tls=tls), *await _accepted(site, answer, asked)], None
+        return [*_spoken("associate-ac", public=public, tls=tls), *await _accepted(site, answer, asked)], None
     if isinstance(answer, AssociateRJ):
-        return [*_spoken("associate-rj", site, tls=tls), *_rejected(answer)], None
+        return [*_spoken("associate-rj", public=public, tls=tls), *_rejected(answer)], None
     assert isinstance(answer, Abort)
-    return [*_spoken("abort", site, tls=tls), *_aborted()], None
+    return [*_spoken("abort", public=public, tls=tls), *_aborted()], None
 
 
-def _spoken(pdu: str, site: Site, *, tls: bool) -> list[Fact]:
-    plain_and_public = Answer.YES if site.service.public and not tls else Answer.NO
-    return [
+@lru_cache(maxsize=16)
+def _spoken(pdu: str, *, public: bool, tls: bool) -> tuple[Fact, ...]:
+    return (
         Fact("D01", Answer.YES, values={"pdu": pdu, "tls": tls}),
-        Fact("D16", plain_and_public),
-    ]
+        Fact("D16", Answer.YES if public and not tls else Answer.NO),
+    )
 
 
 _SILENCES: Mapping[Silence, str] = {
@@ -127,7 +129,7 @@ _NOT_ASKED = tuple(
 
 
 async def _accepted(site: Site, talk: Talk, asked: Request) -> list[Fact]:
-    facts = Facts([*_let_in(talk, asked), *_offered(talk), _product(talk)])
+    facts = Facts([_let_in(talk, asked), *_NOT_ENFORCED, *_agreed(talk.agreed)])
     facts.add(_NOT_ASKED)
     try:
         facts.add([await _echo(talk)])
@@ -142,18 +144,24 @@ async def _accepted(site: Site, talk: Talk, asked: Request) -> list[Fact]:
     return list(facts)
 
 
-def _let_in(talk: Talk, asked: Request) -> list[Fact]:
+def _let_in(talk: Talk, asked: Request) -> Fact:
     values: dict[str, str | int] = {
-        "called": asked.pdu.called_ae,
-        "calling": asked.pdu.calling_ae,
+        "called": asked.called,
+        "calling": asked.form.calling,
         "contexts": len(talk.accepted),
-        "max_pdu": talk.answer.user.max_pdu_length,
+        "max_pdu": talk.agreed.answer.user.max_pdu_length,
     }
-    return [Fact("D02", Answer.YES, _ANYBODY, values), *_NOT_ENFORCED]
+    return Fact("D02", Answer.YES, _ANYBODY, values)
 
 
-def _offered(talk: Talk) -> list[Fact]:
-    accepted = {context.abstract_syntax for context in talk.accepted.values()}
+@lru_cache(maxsize=64)
+def _agreed(agreed: Agreement) -> tuple[Fact, ...]:
+    """What follows from the answer alone, whoever gave it."""
+    return (*_offered(agreed), _product(agreed))
+
+
+def _offered(agreed: Agreement) -> list[Fact]:
+    accepted = {context.abstract_syntax for context in agreed.accepted.values()}
 
     def names(table: Mapping[str, str]) -> tuple[str, ...]:
         return tuple(name for name, uid in table.items() if uid in accepted)
@@ -177,8 +185,8 @@ def _yes(found: object) -> Answer:
     return Answer.YES if found else Answer.NO
 
 
-def _product(talk: Talk) -> Fact:
-    user = talk.answer.user
+def _product(agreed: Agreement) -> Fact:
+    user = agreed.answer.user
     values: dict[str, str | tuple[str, ...]] = {
         "implementation_class": technical(user.implementation_class_uid),
         "implementation_version": technical(user.implementation_version_name),
@@ -194,7 +202,11 @@ def _product(talk: Talk) -> Fact:
 async def _echo(talk: Talk) -> Fact:
     if talk.context(uids.VERIFICATION) is None:
         return Fact("D06", Answer.NO, "No context for verification was accepted.")
-    status = await talk.echo()
+    return _echoed(await talk.echo())
+
+
+@lru_cache(maxsize=16)
+def _echoed(status: int) -> Fact:
     return Fact("D06", Answer.YES if status == 0 else Answer.NO, values={"status": status})
 
 
