@@ -121,6 +121,14 @@ def key_for(key_set: Mapping[str, Any], key_id: str, algorithm: str) -> Key | No
 
 def verified(bearer: str, key: Key, settings: OpenIdSettings, now: float) -> Claims:
     """The claims of `bearer`, its signature checked with `key`. UnacceptableError unless every one of them holds."""
+    claims = verified_document(bearer, key, settings, now)
+    scopes = _words(claims.get("scope")) | _words(claims.get("scp"))
+    issued_at, expires = _moment(claims, "iat"), _moment(claims, "exp")
+    return Claims(subject_of(claims), issued_at, expires, scopes, groups_of(claims, settings.groups_claim))
+
+
+def verified_document(bearer: str, key: Key, settings: OpenIdSettings, now: float) -> Mapping[str, Any]:
+    """What `bearer` says, its signature checked with `key`, and issuer, audience and times; UnacceptableError else."""
     try:
         payload = jws.deserialize_compact(bearer.encode("ascii"), key, algorithms=[settings.algorithm]).payload
     except (JoseError, ValueError, TypeError, KeyError):
@@ -137,8 +145,7 @@ def verified(bearer: str, key: Key, settings: OpenIdSettings, now: float) -> Cla
     begins = max(issued_at, _moment(claims, "nbf") if "nbf" in claims else issued_at)
     if not begins <= now + SKEW_SECONDS:
         raise UnacceptableError("not-yet-valid")
-    scopes = _words(claims.get("scope")) | _words(claims.get("scp"))
-    return Claims(_subject(claims), issued_at, expires, scopes, groups_of(claims, settings.groups_claim))
+    return claims
 
 
 def groups_of(claims: Mapping[str, Any], path: str) -> frozenset[str]:
@@ -158,7 +165,8 @@ def parse_document(content: bytes) -> Mapping[str, Any]:
     return _document(content, "document")
 
 
-def _subject(claims: Mapping[str, Any]) -> str:
+def subject_of(claims: Mapping[str, Any]) -> str:
+    """The subject of a document of the provider. UnacceptableError if it names none."""
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= MAX_SUBJECT or not subject.isprintable():
         raise UnacceptableError("subject")

@@ -40,6 +40,7 @@ from leadglass.services.open_records import OpenRecords
 from leadglass.services.openid import OpenId
 from leadglass.services.own_account import OwnAccount
 from leadglass.services.programs import Programs
+from leadglass.services.provider_sign_in import ProviderSignIn
 from leadglass.services.recovery import Recovery
 from leadglass.services.render import Render
 from leadglass.services.retrieve import Retrieve
@@ -92,6 +93,7 @@ class Archive:
     sessions: Sessions
     codes: OneTimeCodes
     sign_in: SignIn
+    provider_sign_in: ProviderSignIn | None
     accounts: Accounts
     own_account: OwnAccount
     shares: Shares
@@ -140,7 +142,8 @@ def open_archive(home: Home, config: Config, keys: KeySet, *, budget: BufferBudg
         records = OpenRecords(vault, time.monotonic)
         stack.callback(records.close)
         journal.each_cycle(lambda _: records.sweep())
-        provider = OpenId(config.openid, HttpsDocuments(), threads) if config.openid else None
+        documents = HttpsDocuments()
+        provider = OpenId(config.openid, documents, threads) if config.openid else None
         programs = Programs(state, keys.token, refusals=refusals, provider=provider)
         stack.callback(programs.write_uses, at_once=True)
         sessions = Sessions(state.people, state, keys.token)
@@ -160,6 +163,12 @@ def open_archive(home: Home, config: Config, keys: KeySet, *, budget: BufferBudg
         book = KeptJournal(home.journal, keys.journal, source=AuditSource(config.ae_titles[0]), flush=journal.flush)
         journal_reading = JournalReading(gate, book, journal, state, repeated=refusals)
         stack.callback(journal_reading.close)
+        provider_sign_in = None
+        if provider is not None and config.openid_people is not None:
+            at_provider = config.openid_people
+            provider_sign_in = ProviderSignIn(
+                at_provider, provider, documents, sign_in, people=state.people, state=state, token_key=keys.token
+            )
         trash = Trash(gate, state, catalog, journal)
         ingest = Ingest(
             gate,
@@ -229,6 +238,7 @@ def open_archive(home: Home, config: Config, keys: KeySet, *, budget: BufferBudg
             sessions,
             codes,
             sign_in,
+            provider_sign_in,
             Accounts(gate, state.people, state, codes, journal=journal),
             OwnAccount(gate, sessions, state.people, codes, factors, journal=journal, rules=config.accounts),
             Shares(gate, people=state.people, state=state, catalog=catalog, journal=journal, token_key=keys.token),

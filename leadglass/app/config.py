@@ -12,9 +12,11 @@ from typing import Any
 
 from leadglass.access.accounts import AccountRules
 from leadglass.access.openid import OpenIdSettings
+from leadglass.access.openid_people import PeopleSettings
 from leadglass.app.accounts_config import account_rules
 from leadglass.app.metrics_config import MetricsListener, metrics_listener
 from leadglass.app.openid_config import openid_of
+from leadglass.app.openid_people_config import people_of
 from leadglass.app.toml_tables import Tables
 from leadglass.app.web_config import WebListener, quota_limits, web_listener
 from leadglass.core.errors import ErrorCode, LeadglassError
@@ -79,6 +81,7 @@ class Config:
     web: tuple[WebListener, ...] = ()
     uploads: UploadBounds = UploadBounds()
     openid: OpenIdSettings | None = None
+    openid_people: PeopleSettings | None = None
     web_limits: QuotaLimits = field(default_factory=QuotaLimits)
     metrics: MetricsListener | None = None
     accounts: AccountRules = field(default_factory=AccountRules)
@@ -120,6 +123,7 @@ def parse_config(raw: Mapping[str, Any], where: str = "leadglass.toml") -> Confi
         internal_networks=tuple(_network(tables, text) for text in tables.texts(networks, "internal", "networks", [])),
         overrides=tuple(_override(tables, item) for item in tables.tables(raw, "override")),
         openid=openid_of(tables, raw),
+        openid_people=people_of(tables, raw),
         demo=tables.truth(archive, "demo", "archive", default=False),
         uploads=_uploads(tables, tables.table(raw, "uploads", needed=False)),
         metrics=metrics_listener(tables, raw),

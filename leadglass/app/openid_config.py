@@ -14,7 +14,7 @@ from leadglass.dicom.names import name_groups, normalise_text
 from leadglass.dicom.uids import is_valid_uid
 from leadglass.net.documents import require_safe
 
-_KEYS = {"issuer", "audience", "algorithm", "keys", "userinfo", "groups_claim", "grant"}
+_KEYS = {"issuer", "audience", "algorithm", "keys", "userinfo", "groups_claim", "grant", "people", "role"}
 _LISTS = ("studies", "patients", "institutions", "referring")
 _SCOPES = {scope.value: scope for scope in Scope}
 
@@ -29,8 +29,8 @@ def openid_of(tables: Tables, raw: Mapping[str, Any]) -> OpenIdSettings | None:
     if algorithm not in ALGORITHMS:
         raise tables.wrong("openid.algorithm", f"must be one of {', '.join(ALGORITHMS)}")
     entries = tuple(_entry(tables, item) for item in tables.tables(table, "grant"))
-    if not entries:
-        raise tables.wrong("openid", "lets nobody in without an [[openid.grant]]")
+    if not entries and "people" not in table:
+        raise tables.wrong("openid", "lets nobody in without an [[openid.grant]] or [openid.people]")
     return OpenIdSettings(
         issuer=_needed(tables, table, "issuer"),
         audience=_needed(tables, table, "audience"),

@@ -44,6 +44,11 @@ class ProviderDocuments(Protocol):
         there is no answer of bounded size within seconds."""
         ...
 
+    def exchanged(self, url: str, fields: Mapping[str, str], name: str = "", secret: str = "") -> bytes:
+        """What `url` answers to a form of these fields, `name` and `secret` shown where there is one (RFC 6749 2.3.1);
+        errors as of `document`."""
+        ...
+
 
 # --- vault -----------------------------------------------------------------------------------------------------
 

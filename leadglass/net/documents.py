@@ -6,14 +6,16 @@ that a peer says comes into it.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import http.client
 import ipaddress
 import socket
 import ssl
 import threading
+from collections.abc import Mapping
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import quote_plus, urlencode, urlsplit
 
 from leadglass.core.errors import ErrorCode, LeadglassError
 
@@ -30,6 +32,17 @@ class HttpsDocuments:
 
     def document(self, url: str, bearer: str = "") -> bytes:
         """See core.ports.ProviderDocuments."""
+        return self._asked("GET", url, {"Authorization": f"Bearer {bearer}"} if bearer else {})
+
+    def exchanged(self, url: str, fields: Mapping[str, str], name: str = "", secret: str = "") -> bytes:
+        """See core.ports.ProviderDocuments."""
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        if secret:  # RFC 6749 2.3.1: each form-encoded first
+            pair = f"{quote_plus(name)}:{quote_plus(secret)}".encode("ascii")
+            headers["Authorization"] = f"Basic {base64.b64encode(pair).decode('ascii')}"
+        return self._asked("POST", url, headers, urlencode(fields).encode("ascii"))
+
+    def _asked(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> bytes:
         require_safe(url)
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
@@ -38,16 +51,14 @@ class HttpsDocuments:
             if parts.scheme == "https"
             else http.client.HTTPConnection(host, port, timeout=self._seconds)
         )
-        headers = {"Accept": "application/json", "Connection": "close"}
-        if bearer:
-            headers["Authorization"] = f"Bearer {bearer}"
         # The timeout is per packet: a server that drips is cut off by this.
         late = threading.Event()
         cut = threading.Timer(self._seconds, _cut, (connection, late))
         cut.daemon = True
         cut.start()
         try:
-            connection.request("GET", parts.path + (f"?{parts.query}" if parts.query else ""), headers=headers)
+            target = parts.path + (f"?{parts.query}" if parts.query else "")
+            connection.request(method, target, body, {"Accept": "application/json", "Connection": "close", **headers})
             content = _content(connection.getresponse())
             if late.is_set():  # what came before the cut looks like a document that ends there
                 raise LeadglassError(ErrorCode.UNAVAILABLE, f"The server {host} took too long.")
@@ -83,7 +94,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _content(response: http.client.HTTPResponse) -> bytes:
-    if response.status in (401, 403):
+    if response.status in (400, 401, 403):  # 400: a code that is not good (RFC 6749 5.2)
         raise LeadglassError(ErrorCode.NOT_AUTHORISED, "The server does not accept this token.")
     if response.status != 200:
         raise LeadglassError(ErrorCode.UNAVAILABLE, f"The server answered {response.status}.")

@@ -16,6 +16,7 @@ from leadglass.core.ports import Journal, State
 from leadglass.core.principal import Principal, Right
 from leadglass.core.sessions import Purpose, Session
 from leadglass.dicom.names import name_groups, normalise_text
+from leadglass.services.account_names import is_taken
 from leadglass.services.admit import Gate, use_case
 from leadglass.services.one_time_codes import OneTimeCodes
 
@@ -210,8 +211,7 @@ class Accounts:
     def _require_free(self, name: str) -> None:
         if self._people.account(name) is not None:
             raise LeadglassError(ErrorCode.USAGE, "There is an account of that name already.")
-        taken = {device.name for device in self._state.devices()} | {token.name for token in self._state.tokens()}
-        if name in {other.lower() for other in taken}:
+        if is_taken(name, self._people, self._state):
             comment = "A device or a token has that name; journals could not tell them apart."
             raise LeadglassError(ErrorCode.USAGE, comment)
 

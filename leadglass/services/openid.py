@@ -26,6 +26,7 @@ from leadglass.access.openid import (
     key_id_of,
     parse_document,
     verified,
+    verified_document,
 )
 from leadglass.access.study_policy import Given, Who
 from leadglass.core.errors import LeadglassError
@@ -83,6 +84,25 @@ class OpenId:
             return self._proved(bearer, verified(bearer, key, self._settings, self._now()))
         except UnacceptableError as error:
             raise Refusal(f"openid-{error.cause}") from None
+
+    @property
+    def issuer(self) -> str:
+        """The provider's `iss`."""
+        return self._settings.issuer
+
+    @property
+    def groups_claim(self) -> str:
+        """Where groups stand."""
+        return self._settings.groups_claim
+
+    def id_token(self, token: str, client_id: str) -> Mapping[str, Any]:
+        """The claims of an ID token for this client. UnacceptableError unless signature, issuer and times hold."""
+        settings = replace(self._settings, audience=client_id)
+        return verified_document(token, self._key(key_id_of(token, settings)), settings, self._now())
+
+    def groups(self, bearer: str, subject: str) -> frozenset[str] | None:
+        """The groups that the userinfo endpoint tells; None if it tells nothing of this subject."""
+        return self._ask(bearer, subject)
 
     def renewed(self, bearer: str) -> Proved | None:
         """What `bearer` was last proved to be, and have it proved again in the background. Never blocks."""

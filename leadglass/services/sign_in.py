@@ -40,6 +40,7 @@ from leadglass.services.passkeys import MAX_PASSKEYS, PasskeyRequest, Passkeys
 from leadglass.services.second_factors import SecondFactors, TotpOffer, WrongProof
 from leadglass.services.sessions import Known, Person, Sessions
 from leadglass.services.sign_in_steps import (
+    BUSY,
     NO_LINK,
     TOO_LATE,
     MustEnrol,
@@ -53,8 +54,6 @@ from leadglass.services.sign_in_steps import (
 __all__ = ["MustEnrol", "NeedsSecond", "SignIn", "SignedIn", "Step"]
 
 MAX_WAITING: Final = 64  # sign-ins of a process that wait for a thread: seconds, not minutes
-
-BUSY: Final = "Too many people are signing in at this moment; try again."
 
 
 _Args = ParamSpec("_Args")
@@ -90,7 +89,7 @@ class SignIn:
         self._threads = threads
         self._now = now
         self._passkeys = Passkeys(people, token_key, now)
-        self._steps = SignInSteps(
+        self.steps = SignInSteps(
             people, sessions, codes, factors, journal=journal, refusals=refusals, rules=rules, now=now
         )
         self._waiting = 0
@@ -184,17 +183,17 @@ class SignIn:
 
     def _password(self, name: str, password: str, known: Known, replacing: Person | None) -> Step:
         typed = typed_name(name)
-        self._steps.require_patience(typed, known)
+        self.steps.require_patience(typed, known)
         account = self._people.account(typed)
         fits = password_fits(password, "" if account is None else account.password_hash)
         if account is None or not fits or account.disabled:
             cause = "no-account" if account is None else "disabled" if fits else "password"
-            self._steps.refuse(cause, typed, known)
+            self.steps.refuse(cause, typed, known)
         if replacing is not None and replacing.account.name != account.name:
-            self._steps.refuse("another-account", typed, known)
+            self.steps.refuse("another-account", typed, known)
         if should_rehash(account.password_hash):
             self._rehash(account, password)
-        return self._steps.step(account, "password", known, b"" if replacing is None else replacing.session.digest)
+        return self.steps.step(account, "password", known, b"" if replacing is None else replacing.session.digest)
 
     def _rehash(self, account: Account, password: str) -> None:
         """Keep it with parameters of today, unless it was changed meanwhile."""
@@ -205,7 +204,7 @@ class SignIn:
 
     def _set_up(self, code: str, name: str, display: str, password: str, known: Known) -> Step:
         if self._codes.look(code, Purpose.SET_UP) is None:
-            self._steps.refuse("set-up-link", "", known, NO_LINK)
+            self.steps.refuse("set-up-link", "", known, NO_LINK)
         typed = name.strip().lower()
         if not is_account_name(typed):
             comment = "A name has up to 64 small letters, digits, dots, dashes and underscores."
@@ -215,14 +214,14 @@ class SignIn:
         require_good(password, typed)
         kept = hash_password(password)
         if self._codes.take(code, Purpose.SET_UP) is None or self._people.accounts():
-            self._steps.refuse("set-up-link", "", known, NO_LINK)
+            self.steps.refuse("set-up-link", "", known, NO_LINK)
         made = Account(typed, display, frozenset({Role.ADMINISTRATOR}), self._now(), "set-up", password_hash=kept)
-        self._steps.note(
+        self.steps.note(
             EventKind.SECURITY_ALERT, "account-added", typed, known, roles=Role.ADMINISTRATOR.value, by="set-up"
         )
         if not self._people.add_account(made):
-            self._steps.refuse("set-up-link", "", known, NO_LINK)
-        return self._steps.step(made, "set-up", known)
+            self.steps.refuse("set-up-link", "", known, NO_LINK)
+        return self.steps.step(made, "set-up", known)
 
     def _invited(self, code: str) -> Account:
         found = self._codes.look(code, Purpose.ENROL)
@@ -235,90 +234,90 @@ class SignIn:
         try:
             account = self._invited(code)
         except LeadglassError:
-            self._steps.refuse("enrol-link", "", known, NO_LINK)
+            self.steps.refuse("enrol-link", "", known, NO_LINK)
         require_good(password, account.name)
         kept = hash_password(password)
         if self._codes.take(code, Purpose.ENROL) is None:
-            self._steps.refuse("enrol-link", "", known, NO_LINK)
-        self._steps.note(EventKind.SECURITY_ALERT, "password-set", account.name, known, by="enrol-link")
+            self.steps.refuse("enrol-link", "", known, NO_LINK)
+        self.steps.note(EventKind.SECURITY_ALERT, "password-set", account.name, known, by="enrol-link")
         changed = self._people.change_account(account.name, lambda one: replace(one, password_hash=kept))
         if changed is None or changed.disabled:
-            self._steps.refuse("disabled", account.name, known)
+            self.steps.refuse("disabled", account.name, known)
         self._people.end_sessions(owner=changed.name)
-        return self._steps.step(changed, "enrol-link", known)
+        return self.steps.step(changed, "enrol-link", known)
 
     def _prove(self, code: str, known: Known, how: str, use: Callable[[str], Account]) -> SignedIn:
-        found = self._steps.taken(code, PROVE, known)
+        found = self.steps.taken(code, PROVE, known)
         try:
             account = use(found.subject)
         except WrongProof as wrong:
-            self._steps.missed(found, wrong.cause, known)
-        return self._steps.begin(account, f"{found.details.get('how', '')} {how}", known, replaced_by(found))
+            self.steps.missed(found, wrong.cause, known)
+        return self.steps.begin(account, f"{found.details.get('how', '')} {how}", known, replaced_by(found))
 
     def _offer_totp(self, code: str) -> TotpOffer:
-        found = self._steps.enrolling(code)
+        found = self.steps.enrolling(code)
         if "secret" not in found.details:
             secret = self._factors.new_secret()
-            self._steps.changed(code, secret=secret.hex())
+            self.steps.changed(code, secret=secret.hex())
         else:
             secret = bytes.fromhex(found.details["secret"])
         return self._factors.offer(found.subject, secret)
 
     def _confirm_totp(self, code: str, digits: str, known: Known) -> SignedIn:
-        found = self._steps.taken(code, ENROL, known)
+        found = self.steps.taken(code, ENROL, known)
         secret = bytes.fromhex(found.details.get("secret", ""))
         try:
             step = self._factors.totp_step(secret, digits)
         except WrongProof as wrong:
-            self._steps.missed(found, wrong.cause, known)
+            self.steps.missed(found, wrong.cause, known)
 
         def add(account: Account) -> Account:
             return replace(account, totp_secret=secret, totp_step=step)
 
-        return self._steps.added(found, "totp", add, known)
+        return self.steps.added(found, "totp", add, known)
 
     def _passkey_request(self, site: Site, code: str) -> PasskeyRequest:
         if not code:
             return self._passkeys.request(site, ())
-        found = self._steps.proving(code)
+        found = self.steps.proving(code)
         account = self._people.account(found.subject)
         return self._passkeys.request(site, () if account is None else account.passkeys)
 
     def _passkey(
         self, site: Site, ticket: str, answer: str, known: Known, *, code: str, replacing: Person | None
     ) -> SignedIn:
-        found = self._steps.taken(code, PROVE, known, patient=False) if code else None
+        found = self.steps.taken(code, PROVE, known, patient=False) if code else None
         try:
             account = self._passkeys.use(site, ticket, answer, "" if found is None else found.subject)
         except WrongProof as wrong:
             if found is not None:
-                self._steps.missed(found, wrong.cause, known)
-            self._steps.refuse(wrong.cause, "", known)
+                self.steps.missed(found, wrong.cause, known)
+            self.steps.refuse(wrong.cause, "", known)
         if replacing is not None and replacing.account.name != account.name:
-            self._steps.refuse("another-account", account.name, known)
+            self.steps.refuse("another-account", account.name, known)
         if found is not None:
             how = f"{found.details.get('how', '')} passkey"
-            return self._steps.begin(account, how, known, replaced_by(found))
-        return self._steps.begin(account, "passkey", known, b"" if replacing is None else replacing.session.digest)
+            return self.steps.begin(account, how, known, replaced_by(found))
+        return self.steps.begin(account, "passkey", known, b"" if replacing is None else replacing.session.digest)
 
     def _offer_passkey(self, code: str, site: Site) -> str:
-        found = self._steps.enrolling(code)
+        found = self.steps.enrolling(code)
         account = self._people.account(found.subject)
         if account is None:
             raise LeadglassError(ErrorCode.NOT_AUTHENTICATED, TOO_LATE)
         challenge = self._passkeys.new_challenge()
-        self._steps.changed(code, challenge=challenge.hex())
+        self.steps.changed(code, challenge=challenge.hex())
         return self._passkeys.creation(site, account, challenge)
 
     def _confirm_passkey(self, code: str, site: Site, answer: str, label: str, known: Known) -> SignedIn:
         label = label.strip()
         if not is_line(label, MAX_LABEL):
             raise LeadglassError(ErrorCode.USAGE, f"Give the passkey a name of up to {MAX_LABEL} characters.")
-        found = self._steps.taken(code, ENROL, known)
+        found = self.steps.taken(code, ENROL, known)
         try:
             passkey = self._passkeys.made(site, bytes.fromhex(found.details.get("challenge", "")), answer, label)
         except WrongProof as wrong:
-            self._steps.missed(found, wrong.cause, known)
+            self.steps.missed(found, wrong.cause, known)
 
         def add(account: Account) -> Account:
             if any(other.credential_id == passkey.credential_id for other in account.passkeys):
@@ -327,7 +326,7 @@ class SignIn:
                 raise LeadglassError(ErrorCode.USAGE, f"An account has {MAX_PASSKEYS} passkeys at most.")
             return replace(account, passkeys=(*account.passkeys, passkey))
 
-        return self._steps.added(found, "passkey", add, known)
+        return self.steps.added(found, "passkey", add, known)
 
     def _break_glass(self, person: Person, reason: str, known: Known) -> SignedIn:
         reason = " ".join(reason.split())
@@ -336,10 +335,10 @@ class SignIn:
             raise LeadglassError(ErrorCode.USAGE, comment)
         if Right.RETRIEVE not in person.principal.rights or person.session.audience is not Audience.PAGES:
             raise LeadglassError(ErrorCode.NOT_AUTHORISED, "Whoever may see no study breaks no glass.")
-        self._steps.note(EventKind.SECURITY_ALERT, "glass-broken", person.account.name, known, reason=reason)
-        return self._steps.begin(person.account, "glass-broken", known, person.session.digest, emergency=reason)
+        self.steps.note(EventKind.SECURITY_ALERT, "glass-broken", person.account.name, known, reason=reason)
+        return self.steps.begin(person.account, "glass-broken", known, person.session.digest, emergency=reason)
 
     def _sign_out(self, person: Person) -> None:
         self._sessions.end(person)
         known = Known(person.principal.address)
-        self._steps.note(EventKind.USER_AUTHENTICATION, "person-signed-out", person.account.name, known)
+        self.steps.note(EventKind.USER_AUTHENTICATION, "person-signed-out", person.account.name, known)

@@ -29,6 +29,7 @@ MAX_TRIES: Final = 5  # of one step; then it begins again with the password
 WRONG: Final = "This name, password or code is not right."
 PUT_OFF: Final = "Too many tries have failed; wait some minutes and try again."
 TOO_LATE: Final = "This step took too long or was tried too often; sign in again."
+BUSY: Final = "Too many people are signing in at this moment; try again."
 NO_LINK: Final = "This link is not good any more; ask for a new one."
 
 
@@ -86,9 +87,11 @@ class SignInSteps:
         self._rules = rules
         self._now = now
 
-    def step(self, account: Account, how: str, known: Known, replaces: bytes = b"") -> Step:
-        """After the first proof: a session, or what is still missing."""
+    def step(self, account: Account, how: str, known: Known, replaces: bytes = b"", *, proved: bool = False) -> Step:
+        """After the first proof: a session, or what is still missing. `proved`: it was two factors already."""
         details = {"how": how, "replaces": replaces.hex()}
+        if proved or account.disabled:
+            return self.begin(account, how, known, replaces)
         if account.second_factor:
             code = self._codes.make(Purpose.SECOND_FACTOR, account.name, {"stage": PROVE, **details})
             return NeedsSecond(code, bool(account.totp_secret), bool(account.passkeys), bool(account.recovery))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from leadglass.access.openid import OpenIdSettings
 from leadglass.app.config import parse_config
+from leadglass.core.accounts import Role
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.reach import EVERYTHING
 from leadglass.core.tokens import Scope
@@ -89,3 +91,74 @@ def test_a_provider_that_gives_nothing_is_refused() -> None:
     del plain["openid"]["grant"]
     with pytest.raises(LeadglassError):
         parse_config(plain)
+
+
+PEOPLE = """
+[openid.people]
+client_id = "leadglass-pages"
+authorization = "https://id.example/authorize"
+token = "https://id.example/token"
+[[openid.role]]
+group = "radiology"
+role = "clinician"
+institutions = ["Poliambulatorio  NORD"]
+referring = ["Bianchi^Änna"]
+"""
+
+
+def test_people_sign_in_by_what_stands_there(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("s3cret\n")
+    secret.chmod(0o600)
+    more = f'client_id = "leadglass-pages"\nsecret_file = "{secret}"\nasks_second_factor = true'
+    text = BASE + PEOPLE.replace('client_id = "leadglass-pages"', more)
+    found = parse_config(tomllib.loads(text)).openid_people
+    assert found is not None
+    assert (found.client_id, found.secret, found.asks_second_factor) == ("leadglass-pages", "s3cret", True)
+    assert "s3cret" not in repr(found)
+    (entry,) = found.entries
+    assert (entry.role, entry.institutions, entry.referring) == (
+        Role.CLINICIAN,
+        {"poliambulatorio nord"},
+        {"bianchi^anna"},
+    )
+
+
+def test_a_provider_may_be_for_people_alone() -> None:
+    grants = BASE[BASE.index("[[openid.grant]]") :]
+    config = parse_config(tomllib.loads(BASE.replace(grants, "") + PEOPLE))
+    assert config.openid is not None and not config.openid.entries and config.openid_people is not None
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"leadglass-pages"', '"leadglass"'),  # the programs' audience
+        ('"leadglass-pages"', '""'),
+        ('"https://id.example/authorize"', '"http://id.example/authorize"'),
+        ('"https://id.example/token"', '"http://id.example/token"'),
+        ('role = "clinician"', 'role = "chief"'),
+        ('group = "radiology"', 'group = ""'),
+        ('group = "radiology"', 'group = "radiology"\nrights = ["read"]'),
+        ('token = "https', 'scopes = ["profile"]\ntoken = "https'),
+        ('token = "https', 'secret = "s3cret"\ntoken = "https'),
+        ('token = "https', 'secret_file = "secret"\ntoken = "https'),
+        ('token = "https', 'secret_file = "/nowhere/secret"\ntoken = "https'),
+        (PEOPLE[PEOPLE.index("[[openid.role]]") :], ""),
+        (PEOPLE[: PEOPLE.index("[[openid.role]]")], ""),
+    ],
+)
+def test_what_would_let_the_wrong_people_in_is_refused(old: str, new: str) -> None:
+    assert old in PEOPLE
+    with pytest.raises(LeadglassError) as error:
+        parse_config(tomllib.loads(BASE + PEOPLE.replace(old, new)))
+    assert error.value.code is ErrorCode.USAGE
+
+
+def test_a_secret_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("s3cret\n")
+    secret.chmod(0o644)
+    text = BASE + PEOPLE.replace('token = "https', f'secret_file = "{secret}"\ntoken = "https')
+    with pytest.raises(LeadglassError, match="chmod 600"):
+        parse_config(tomllib.loads(text))

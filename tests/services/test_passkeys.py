@@ -238,7 +238,7 @@ async def test_a_passkey_is_asked_for_while_passwords_are_guessed(people: People
     """It cannot be guessed, so nobody can lock it out."""
     await enrolled(people, device, totp_secret=SECRET)
     for _ in range(8):
-        people.sign_in._steps.guard.note_wrong("192.0.2.7", "rossi", people.clock.now / 1e9)
+        people.sign_in.steps.guard.note_wrong("192.0.2.7", "rossi", people.clock.now / 1e9)
     request = await people.sign_in.passkey_request(SITE)
     assert await people.sign_in.passkey(SITE, request.ticket, device.get(request.options), HERE)
 

@@ -170,10 +170,10 @@ async def test_names_that_there_are_not_are_put_off_alike(people: PeopleOf) -> N
 
 async def test_trying_many_names_from_one_network_is_put_off(people: PeopleOf) -> None:
     people.add("rossi")
-    people.sign_in._steps.guard.note_right("192.0.2.7", "bianchi")
+    people.sign_in.steps.guard.note_right("192.0.2.7", "bianchi")
     people.add("bianchi")
     for number in range(32):
-        people.sign_in._steps.guard.note_wrong("192.0.2.7", f"name{number}", people.clock.now / SECOND)
+        people.sign_in.steps.guard.note_wrong("192.0.2.7", f"name{number}", people.clock.now / SECOND)
     await refused(people.sign_in.password("rossi", PASSWORD, HERE), PUT_OFF)
     assert isinstance(await people.sign_in.password("bianchi", PASSWORD, HERE), SignedIn)
     assert isinstance(await people.sign_in.password("rossi", PASSWORD, ELSEWHERE), SignedIn)
@@ -220,7 +220,7 @@ async def test_the_second_step_begins_the_session_and_its_code_is_good_once(peop
 
 async def test_five_wrong_codes_end_the_step(people: PeopleOf) -> None:
     code = await proving(people)
-    people.sign_in._steps.guard.note_wrong = lambda *_: False  # type: ignore[method-assign]  # the step's own limit
+    people.sign_in.steps.guard.note_wrong = lambda *_: False  # type: ignore[method-assign]  # the step's own limit
     for _ in range(MAX_TRIES):
         await refused(people.sign_in.totp(code, "000000", HERE))
     await refused(people.sign_in.totp(code, people.digits(), HERE), TOO_LATE)

@@ -69,6 +69,7 @@ EXEMPT_CLASSES = {
     "receipts.Receipts": "tells the time and the order; a part of Ingest",
     "passkeys.Passkeys": "a part of SignIn: compares proofs, gives nothing of patients",
     "second_factors.SecondFactors": "a part of SignIn: compares proofs, gives nothing of patients",
+    "provider_sign_in.ProviderSignIn": "it makes principals out of people, as SignIn does",
     "sign_in_steps.SignInSteps": "a part of SignIn",
     "share_entrance.ShareEntrance": "it makes principals out of links: there is none to ask before it has decided",
     "sign_in.SignIn": "it makes principals out of people: there is none to ask before it has decided",
@@ -83,6 +84,7 @@ EXEMPT_METHODS = {
 }
 # Public functions: pure, or parts of a use case.
 EXEMPT_FUNCTIONS = {
+    "account_names.is_taken": "a part of Accounts: whether a name stands for anything",
     "admission.destination_of": "decides by a principal which destination it may use; gives nothing of patients",
     "admission.printable": "pure: an AE title as text",
     "admit.use_case": "it declares use cases",

@@ -44,6 +44,13 @@ class Documents:
     def __init__(self) -> None:
         self.answers: dict[str, Any] = {KEYS_URL: {"keys": [public(KEY, "one")]}}
         self.asked: list[str] = []
+        self.forms: list[dict[str, str]] = []
+        self.shown: list[tuple[str, str]] = []
+
+    def exchanged(self, url: str, fields: Mapping[str, str], name: str = "", secret: str = "") -> bytes:
+        self.forms.append(dict(fields))
+        self.shown.append((name, secret))
+        return self.document(url)
 
     def document(self, url: str, bearer: str = "") -> bytes:
         self.asked.append(url)
