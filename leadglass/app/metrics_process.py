@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+import uvloop
 from granian.constants import Interfaces, SSLProtocols
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
@@ -103,7 +104,7 @@ def main() -> None:
         sys.exit(1)
     try:
         token_in(item.token_file)
-        asyncio.run(_serve(home, item, ready))
+        uvloop.run(_serve(home, item, ready))  # with asyncio's own loop Granian's threads abort the process at its end
     except LeadglassError as error:
         log.error("%s", error.comment)
         sys.exit(1)

@@ -160,7 +160,7 @@ def test_with_a_certificate_the_counts_are_told_over_tls_alone(tmp_path: Path, t
         lines = ("", "[metrics]", 'host = "127.0.0.1"', f"port = {port}", f'token_file = "{token_file}"', *given.lines)
         file.write("\n".join(lines) + "\n")
     known = {"authorization": f"Bearer {TOKEN}"}
-    with archives.served(home):
+    with archives.served(home) as server:
         url = f"https://localhost:{port}/metrics"
         with httpx.Client(verify=given.trust) as http:
             assert http.get(url).status_code == 401
@@ -179,4 +179,6 @@ def test_with_a_certificate_the_counts_are_told_over_tls_alone(tmp_path: Path, t
             with pytest.raises(OSError, match=r"(?i)alert|reset"):  # the server's refusal, not our own
                 connected(port, old)
         told = json.loads(leadglass(home, "status", "--json").stdout)["certificates"]
+        server.process.terminate()
+        assert server.process.wait(60) == 0
     assert [(item["of"], item["name"]) for item in told] == [("metrics", f"https://127.0.0.1:{port}")]
