@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from archives import device, free_port, make, sink
 from asking import Asker, Given
-from collection import Specimen, collection, specimen
+from collection import Specimen, collection, rounds, specimen
 from hosting import hosted
 from refused import REFUSED, UNSENT
 from tap import tapped
@@ -24,22 +24,7 @@ def announced(item: Specimen) -> Given:
     return Given(item.sop_class or SECONDARY_CAPTURE, instance, item.syntax, item.data)
 
 
-def rounds() -> list[list[Specimen]]:
-    """The collection in groups in which no SOP Instance UID comes twice: many files are variants of one instance."""
-    groups: list[dict[str, Specimen]] = []
-    for item in SPECIMENS:
-        for group in groups:
-            other = group.get(announced(item).sop_instance)
-            if other is None or (other.data, other.syntax) == (item.data, item.syntax):
-                break
-        else:
-            group = {}
-            groups.append(group)
-        group.setdefault(announced(item).sop_instance, item)
-    return [list(group.values()) for group in groups]
-
-
-ROUNDS = rounds()
+ROUNDS = rounds(SPECIMENS, lambda item: announced(item).sop_instance)
 
 
 @pytest.mark.parametrize("number", range(len(ROUNDS)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import data_store
 import pydicom
 import pydicom.data
 from pydicom.filereader import _read_file_meta_info
+
+from leadglass.app.samples.studies import all_studies
 
 IMPLICIT_VR_LE = "1.2.840.10008.1.2"
 NATIVE = {  # (implicit VR, little endian) -> transfer syntax
@@ -49,6 +52,30 @@ def collection() -> list[Specimen]:
     files = (path for root in roots for path in root.rglob("*") if path.is_file() and path.suffix in ("", ".dcm"))
     found = (specimen(path) for path in files if _is_part10(path) or path.suffix == ".dcm")
     return sorted(found, key=lambda item: (item.name, str(item.path)))
+
+
+def sample_study(key: str, folder: Path) -> Iterator[Specimen]:
+    """The files of one sample study, written below `folder`."""
+    for number, dataset in enumerate(next(datasets for study, datasets in all_studies() if study.key == key)):
+        path = folder / f"{number}.dcm"
+        dataset.save_as(path, enforce_file_format=True)
+        yield specimen(path)
+
+
+def rounds(items: Iterable[Specimen], instance: Callable[[Specimen], str]) -> list[list[Specimen]]:
+    """In groups in which no SOP Instance UID comes twice: many files are variants of one instance. Of files that are
+    alike one is kept."""
+    groups: list[dict[str, Specimen]] = []
+    for item in items:
+        for group in groups:
+            other = group.get(instance(item))
+            if other is None or (other.data, other.syntax) == (item.data, item.syntax):
+                break
+        else:
+            group = {}
+            groups.append(group)
+        group.setdefault(instance(item), item)
+    return [list(group.values()) for group in groups]
 
 
 def specimen(path: Path) -> Specimen:

@@ -32,6 +32,12 @@ REFUSED: dict[str, str] = {
     "rtplan_truncated.dcm": CUT_SHORT,
 }
 
+# The same over STOW-RS, where nothing is announced.
+REFUSED_BY_WEB: dict[str, str] = {
+    **{name: "is absent" if reason == NO_IDENTITY else reason for name, reason in REFUSED.items()},
+    "no_meta.dcm": "not a DICOM file",
+}
+
 # Which of the others storescu of DCMTK 3.6.7 does not send; newer ones may.
 UNSENT = {
     "explicit_VR-UN.dcm": "it does not find the SOP class in it",
