@@ -10,6 +10,7 @@ from leadglass.app.web_config import WebListener
 from leadglass.services.quotas import Quotas
 from leadglass.web.body import BodyLimits
 from leadglass.web.doorway import AdminServices, Uploads, WebDoorway
+from leadglass.web.shares_site import SharesSite
 from leadglass.web.viewer.files import read_viewer
 from leadglass.web.viewer.site import ViewerSite
 
@@ -32,6 +33,9 @@ def doorway_of(archive: Archive) -> WebDoorway:
         sessions=archive.sessions,
         viewing=archive.viewing,
         studies=archive.studies,
+        shares=archive.shares,
+        share_entrance=archive.share_entrance,
+        shares_site=_shares_site(archive.config.web),
         viewer=_viewer(archive.config.web),
         admin=_admin(archive),
         sign_in=archive.sign_in,
@@ -45,6 +49,12 @@ def _viewer(listeners: Iterable[WebListener]) -> ViewerSite:
     if item is None:
         return ViewerSite()
     return ViewerSite(read_viewer(), True, item.tls, item.port, item.public)
+
+
+def _shares_site(listeners: Iterable[WebListener]) -> SharesSite:
+    """Where shares are opened: at the first listener that is for them."""
+    item = next((item for item in listeners if item.serves == "shares"), None)
+    return SharesSite() if item is None else SharesSite(True, item.tls, item.port, item.public)
 
 
 def _admin(archive: Archive) -> AdminServices:

@@ -31,11 +31,15 @@ MAX_OF_ONE: Final = 4  # of one network: nobody keeps the others waiting
 
 WRONG: Final = "This link or passcode is not right, or nothing is shared by it any more."
 BUSY: Final = "Too many people are opening shares at this moment; try again."
+REVOKED: Final = "This share was taken back by who made it."
+LOCKED: Final = "This share was locked because a wrong passcode was tried too often; ask for a new one."
+EXPIRED: Final = "This share has expired; ask for a new one."
+USED_UP: Final = "This share was opened as often as it may be; ask for a new one."
 OVER: Final = {
-    ShareState.REVOKED: "This share was taken back by who made it.",
-    ShareState.LOCKED: "This share was locked because a wrong passcode was tried too often; ask for a new one.",
-    ShareState.EXPIRED: "This share has expired; ask for a new one.",
-    ShareState.USED_UP: "This share was opened as often as it may be; ask for a new one.",
+    ShareState.REVOKED: REVOKED,
+    ShareState.LOCKED: LOCKED,
+    ShareState.EXPIRED: EXPIRED,
+    ShareState.USED_UP: USED_UP,
 }
 GONE: Final = "What was shared is not to be seen at this time; ask who sent you the link."
 

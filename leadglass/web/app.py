@@ -24,7 +24,7 @@ from leadglass.web.cors import named_origin, preflight, readable
 from leadglass.web.desk import ARCHIVE, Desk
 from leadglass.web.doorway import Call, WebDoorway
 from leadglass.web.guard import ListenerRules, address_of, origin_of, refused
-from leadglass.web.outgoing import Outgoing, Visit
+from leadglass.web.outgoing import UNKEPT, Outgoing, Visit
 from leadglass.web.pages.answering import Pages
 from leadglass.web.paths import Table
 from leadglass.web.problem import problem
@@ -55,7 +55,7 @@ class WebDoor:
         self._ready = ready
         self._desk = desk
         self._routes = Table(desk.routes)
-        self._pages = Pages(doorway, desk.pages)
+        self._pages = Pages(doorway, desk.pages, neutral=desk.neutral)
         self.traffic = traffic or Traffic()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,7 +90,9 @@ class WebDoor:
         why = refused(self._rules, headers, scope.get("http_version", "1.1"))
         if why is not None:
             return problem(421, why)
-        if scope["path"] in OPEN:
+        if self._desk.neutral:
+            visit.headers += UNKEPT
+        elif scope["path"] in OPEN:
             return self._health(scope["path"])
         origin = named_origin(self._rules, headers)
         visit.headers += readable(self._rules, origin)
@@ -113,6 +115,8 @@ class WebDoor:
         answer = await self._pages.answer(request, person, address, origin, visit)
         if answer is not None:
             return answer
+        if person is None and self._desk.neutral:
+            raise LeadglassError(ErrorCode.NOT_FOUND, _NOT_HERE)
         if person is None:
             principal = await self._doorway.programs.principal("", address)  # the refusal that everybody gets
             return await self._routed(request, principal, visit)
@@ -135,6 +139,8 @@ class WebDoor:
         method = request.method
         wanted = "GET" if method == "HEAD" else method
         call = Call(request, principal, self._doorway, self._origin(request), person)
+        if method == "OPTIONS" and self._desk.neutral:
+            raise LeadglassError(ErrorCode.NOT_FOUND, _NOT_HERE)
         if method == "OPTIONS" and request.scope["path"] in ROOTS:
             visit.route, visit.method = BASE, method
             visit.lease = self._doorway.quotas.begin(principal, export=False)

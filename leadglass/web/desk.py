@@ -8,23 +8,30 @@ from typing import Final
 
 from leadglass.core.sessions import Audience
 from leadglass.web.pages.page import Page
+from leadglass.web.pages.sharing.stranger import SHARE_PAGES
 from leadglass.web.pages.table import PAGES
 from leadglass.web.pages.viewer_origin import VIEWER_PAGES
 from leadglass.web.route import Route
 from leadglass.web.routes import ROUTES
+from leadglass.web.shared_routes import SHARED_ROUTES
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """A listener's tables. `audience` says whose sessions get in; `bearers` whether tokens do."""
+    """A listener's tables. `audience` says whose sessions get in; `bearers` whether tokens do.
+
+    A `neutral` one stands open to strangers: whoever is not let in is told of everything alike that there is nothing,
+    and what it answers is kept by no cache and no search engine.
+    """
 
     routes: tuple[Route, ...]
     pages: tuple[Page, ...]
     audience: Audience
     bearers: bool = False
+    neutral: bool = False
 
 
 ARCHIVE: Final = Desk(ROUTES, PAGES, Audience.PAGES, bearers=True)
 VIEWER: Final = Desk(tuple(route for route in ROUTES if route.method == "GET"), VIEWER_PAGES, Audience.VIEWER)
-SHARES: Final = Desk((), (), Audience.SHARE)
+SHARES: Final = Desk(SHARED_ROUTES, SHARE_PAGES, Audience.SHARE, neutral=True)
 DESKS: Final[Mapping[str, Desk]] = {"archive": ARCHIVE, "viewer": VIEWER, "shares": SHARES}

@@ -23,12 +23,15 @@ from leadglass.services.quotas import Quotas
 from leadglass.services.render import Render
 from leadglass.services.retrieve import Retrieve
 from leadglass.services.sessions import Person, Sessions
+from leadglass.services.share_entrance import ShareEntrance
+from leadglass.services.shares import Shares
 from leadglass.services.sign_in import SignIn
 from leadglass.services.studies import Studies
 from leadglass.services.tokens import Tokens
 from leadglass.services.trash import Trash
 from leadglass.services.viewing import Viewing
 from leadglass.web.body import BodyLimits
+from leadglass.web.shares_site import SharesSite
 from leadglass.web.urls import BASE
 from leadglass.web.viewer.site import ViewerSite
 
@@ -82,11 +85,14 @@ class WebDoorway:
     own_account: OwnAccount
     viewing: Viewing
     studies: Studies
+    shares: Shares
+    share_entrance: ShareEntrance
     uploads: Uploads = field(default_factory=Uploads)
     quotas: Quotas = field(default_factory=Quotas)
     conformance: Mapping[str, bytes] = field(default_factory=dict)  # the statement by media type, the plainest first
 
     viewer: ViewerSite = field(default_factory=ViewerSite)
+    shares_site: SharesSite = field(default_factory=SharesSite)
     admin: AdminServices | None = None
 
 

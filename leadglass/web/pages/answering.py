@@ -28,8 +28,10 @@ _INNER: Final = 500
 class Pages:
     """The pages of one listener."""
 
-    def __init__(self, doorway: WebDoorway, lines: Iterable[Page]) -> None:
+    def __init__(self, doorway: WebDoorway, lines: Iterable[Page], *, neutral: bool = False) -> None:
+        """`neutral` as of web.desk.Desk: there is no way to sign in."""
         self._doorway = doorway
+        self._neutral = neutral
         self._table: Table[Page] = Table(lines)
 
     async def answer(
@@ -40,7 +42,7 @@ class Pages:
         lines = [(line, parts) for line, parts in self._table.at(request.url.path) if line.method == method]
         found = next(((line, parts) for line, parts in lines if person or line.entry is Entry.OPEN), None)
         if found is None:
-            return None if person else _sign_in(request)
+            return None if person or self._neutral else _sign_in(request)
         line, parts = found
         if request.method not in SAFE:
             require_own_page(request, origin)
@@ -61,6 +63,9 @@ class Pages:
         if not wants_page(request) or error.code is ErrorCode.NOT_AUTHENTICATED:
             return None
         status = STATUS[error.code]
+        if self._neutral:
+            call = PageCall(request, self._doorway, "", "")
+            return page(call, "shares/refused.html", {"status": status, "detail": error.comment}, status=status)
         call = PageCall(request, self._doorway, "", "", getattr(request.state, "person", None))
         detail = error.comment if status < _INNER else ""
         return page(call, "refused.html", {"status": status, "detail": detail}, status=status)

@@ -39,7 +39,7 @@ def _environment() -> Environment:
 
 def language_of(call: PageCall) -> str:
     """The language that who asks reads."""
-    own = call.person.account.language if call.person else ""
+    own = call.person.account.language if call.person and not call.person.share else ""
     return chosen(call.request.headers.get("accept-language", ""), own)
 
 
