@@ -18,7 +18,7 @@ HTMX = {"hx-request": "true"}
 HOSTILE = [
     "<script>alert(1)</script>^<img src=x onerror=alert(1)>",
     '"><svg onload=alert(1)>',
-    "{{ 7*7 }}^{% raw %}",
+    "{{ 777*777 }}^{% raw %}",
     "Rossi\u202e^txt.exe\u0007",
     "x" * 9000 + "^" + "y" * 900,
     "' onmouseover='alert(1)",
@@ -82,7 +82,7 @@ async def test_strangers_texts_stay_texts(archive: Archive, hostile: str) -> Non
     async with client(archive) as http:
         shown = await http.get("/studies", headers=who.headers)
     assert shown.text.count('<th scope="row">') == 1
-    for bad in ("<script>alert", "<img src=x", "<svg onload", "' onmouseover='", "\u202e", "\x07", "x" * 200, "49"):
+    for bad in ("<script>alert", "<img src=x", "<svg onload", "' onmouseover='", "\u202e", "\x07", "x" * 200, "603729"):
         assert bad not in shown.text.replace(study_uid(1), ""), bad
     kept = await asked(archive, who, {"text": hostile[:200].replace("\r\n", " ")})
     assert "<script>alert" not in kept.text and "<img src=x" not in kept.text and "<svg onload" not in kept.text

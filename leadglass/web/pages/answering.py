@@ -17,6 +17,7 @@ from leadglass.web.outgoing import Visit
 from leadglass.web.pages.forms import is_form, read_form
 from leadglass.web.pages.page import Entry, Form, Page, PageCall
 from leadglass.web.pages.rendering import page, seen_other
+from leadglass.web.pages.trying import in_words
 from leadglass.web.paths import Table
 from leadglass.web.statuses import STATUS
 
@@ -67,7 +68,7 @@ class Pages:
             call = PageCall(request, self._doorway, "", "")
             return page(call, "shares/refused.html", {"status": status, "detail": error.comment}, status=status)
         call = PageCall(request, self._doorway, "", "", getattr(request.state, "person", None))
-        detail = error.comment if status < _INNER else ""
+        detail = in_words(call, error.comment) if status < _INNER else ""
         return page(call, "refused.html", {"status": status, "detail": detail}, status=status)
 
     def _require_right(self, line: Page, person: Person) -> None:
