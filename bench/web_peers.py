@@ -58,7 +58,8 @@ def leadglass(folder: Path, prepare: Callable[[Archive], None] = _nothing) -> It
     `prepare` is given the archive before it is served.
     """
     home, port, tls_port = Home(folder / "archive"), peers.free_port(), peers.free_port()
-    make_archive(home, Plan(folder / "key", port=peers.free_port(), overrides=RISKS, web_port=port, web_tls=False))
+    ports = {"port": peers.free_port(), "web_port": port, "viewer_port": peers.free_port()}
+    make_archive(home, Plan(folder / "key", overrides=RISKS, web_tls=False, **ports))
     with home.config.open("a") as more:
         more.write(_TLS.format(port=tls_port))
     config = read_config(home.config)
