@@ -148,6 +148,15 @@ def test_csv_has_a_line_for_each_finding_and_no_formula():
     assert "'=HYPERLINK(1)" in csv_text(AUDIT, evil)
 
 
+def test_names_of_a_service_are_shown_and_are_no_markup():
+    named = result(Fact("M02", YES, "", {"names": ("pacs.example", "<b>"), "reverse": ("ct1.example", "pacs.example")}))
+    page = html_page(audit(named), OWNERS)
+    assert "It goes by pacs.example, &lt;b&gt;, ct1.example." in page
+    named = result(Fact("W08", YES), Fact("M02", YES, "", {"names": (), "reverse": ("ct1.example",)}))
+    rows = list(csv.DictReader(io.StringIO(csv_text(audit(named), OWNERS))))
+    assert {row["hostname"] for row in rows} == {"ct1.example"}
+
+
 def test_defectdojo_gets_only_keys_that_it_knows():
     document = json.loads(defectdojo(AUDIT, OWNERS))
     assert set(document) <= {"name", "type", "findings"}

@@ -189,8 +189,15 @@ def _service(result: Result, owners: Owners) -> str:
     return (
         f'<details class="service{mark}"><summary><b>{escape(assessment.service.label)}</b> '
         f'<span class="tag {severity}">{severity}</span> {escape(" · ".join(word for word in words if word))}</summary>'
-        f"{findings}{doubts}</details>"
+        f"{findings}{doubts}{_names(facts)}</details>"
     )
+
+
+def _names(facts: Facts) -> str:
+    """Those in its certificate, and those that its address leads back to."""
+    told = [facts.value("M02", name) for name in ("names", "reverse")]
+    names = dict.fromkeys(str(name) for found in told if isinstance(found, tuple) for name in found)
+    return f'<div class="finding"><small>It goes by {escape(", ".join(names))}.</small></div>' if names else ""
 
 
 def _finding(finding: Finding) -> str:

@@ -205,6 +205,7 @@ def test_a_scope_is_written_signed_and_needed(tmp_path):
     assert "binds only you" in said
     plan = scan("plan", "ours.toml", folder=tmp_path).stdout
     assert "signed by own" in plan
+    assert "nobody is asked for any" in plan
     (tmp_path / "ours.toml").write_text((tmp_path / "ours.toml").read_text() + "\n# changed\n")
     refused = scan("run", "ours.toml", folder=tmp_path, check=False)
     assert refused.returncode == 3

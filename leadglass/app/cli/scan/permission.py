@@ -23,6 +23,7 @@ from leadglass.app.audits.trust import (
 from leadglass.app.cli.opening import JsonOption
 from leadglass.app.cli.output import as_json, count, say, table
 from leadglass.core.errors import ErrorCode, LeadglassError
+from leadglass.exposure.scope import Scope
 from leadglass.exposure.targets import Targets, excluded
 
 _TEMPLATE = """# What may be audited, by whose permission. Nothing outside of it is contacted.
@@ -146,6 +147,8 @@ def plan(file: ScopeArgument, keys: KeysOption = None, json: JsonOption = False)
         "seconds": round(by_rate),
         "seconds_if_silent": round(max(by_rate, if_silent)),
         "pace": asdict(scope.pace),
+        "resolvers": [resolver.label for resolver in scope.resolvers],
+        "reverse_names": scope.reverse_names,
     }
     if json:
         as_json(facts)
@@ -159,10 +162,17 @@ def plan(file: ScopeArgument, keys: KeysOption = None, json: JsonOption = False)
             f"{doors:,} connections, at most {scope.pace.total:g} a second and {scope.pace.per_host:g} for a host",
         ),
         ("Takes", f"{_span(by_rate)}; {_span(max(by_rate, if_silent))} if most addresses are silent"),
-        ("Then", "each open port is asked by up to ten connections, one at a time"),
+        ("Then", "each open port is asked by up to fifteen connections, one at a time"),
+        ("Names", _names_of(scope)),
         ("Patients", "distinct ones are counted" if scope.count_patients else "are not counted"),
     ]
     table(scope_file.title, ("", ""), rows)
+
+
+def _names_of(scope: Scope) -> str:
+    whom = ", ".join(resolver.label for resolver in scope.resolvers) or "the system's resolver"
+    wanted = ["the names above"] * bool(scope.names) + ["the names of what is open"] * scope.reverse_names
+    return f"{whom} is asked for {' and '.join(wanted)}" if wanted else "nobody is asked for any"
 
 
 def permitted(file: Path, keys: Path | None) -> tuple[ScopeFile, str]:
