@@ -19,7 +19,8 @@ from pathlib import Path
 from leadglass.app.archive import open_archive
 from leadglass.app.audits.own import look
 from leadglass.app.config import MAX_OVERRIDE_DAYS, read_config
-from leadglass.app.demo_steps import dicom_steps, looking_steps, web_steps
+from leadglass.app.demo_people import INSTITUTION, SECOND_FACTOR, renew
+from leadglass.app.demo_steps import browser_steps, dicom_steps, looking_steps, web_steps
 from leadglass.app.home import Home
 from leadglass.app.judging import DEMO_KEYS, KIT_TESTED
 from leadglass.app.making import Plan, make_archive
@@ -49,10 +50,10 @@ _OVERRIDES = (
 )
 
 
-def run(folder: Path, port: int, web_ports: tuple[int, int], *, keep_serving: bool, say: Say) -> None:
+def run(folder: Path, port: int, web_ports: tuple[int, int, int], *, keep_serving: bool, say: Say) -> None:
     """Make the demo in `folder` if it is not there, fill it, and serve it until interrupted.
 
-    `web_ports` are those of the pages and of the viewer; 0: none.
+    `web_ports` are those of the pages, of the viewer and of shares; 0: none.
     """
     home = Home(folder / "archive")
     filled = folder / "filled"
@@ -62,7 +63,7 @@ def run(folder: Path, port: int, web_ports: tuple[int, int], *, keep_serving: bo
         _make(folder, home, port, web_ports)
     if os.geteuid() == 0:
         say("You are root: the demo takes that risk by its override running-as-root. A real archive does not start so.")
-    token = _token(folder, home)
+    token, people = _token(folder, home), _people(home)
     with _serving(home) as server:
         if not filled.exists():
             filled.write_text(asyncio.run(_fill(_port_of(home), say)), "ascii")
@@ -72,6 +73,8 @@ def run(folder: Path, port: int, web_ports: tuple[int, int], *, keep_serving: bo
             say(web_steps(folder / CURL, read_config(home.config).web[0].label, token, study_uid))
         say(looking_steps(home))
         say(_seen_by_strangers(home))
+        if people:
+            say(browser_steps(read_config(home.config).web[0].port, people))
         if keep_serving:
             say("Stop it with Ctrl-C.")
             with contextlib.suppress(KeyboardInterrupt):
@@ -93,7 +96,7 @@ def _renew(home: Home) -> None:
     home.config.write_text(re.sub(r"(?m)^until = \S+$", f"until = {until}", text), "utf-8")
 
 
-def _make(folder: Path, home: Home, port: int, web_ports: tuple[int, int]) -> None:
+def _make(folder: Path, home: Home, port: int, web_ports: tuple[int, int, int]) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     plan = Plan(
         folder / "key" / "master.key",
@@ -101,15 +104,27 @@ def _make(folder: Path, home: Home, port: int, web_ports: tuple[int, int]) -> No
         port=port,
         web_port=web_ports[0],
         viewer_port=web_ports[1],
+        shares_port=web_ports[2],
         web_tls=False,
         demo=True,
         overrides=_OVERRIDES,
     )
     make_archive(home, plan)
+    with home.config.open("a", encoding="utf-8") as config_file:
+        config_file.write(SECOND_FACTOR)
     config = read_config(home.config)
     rights = frozenset(DEVICE_RIGHTS)
     receiver = Endpoint("127.0.0.1", RECEIVER_PORT, DEVICE_TITLE, tls=False)
-    device = Device(DEVICE, (DEVICE_TITLE,), ("127.0.0.1/32",), rights, listens=receiver, plain=True, sample=True)
+    device = Device(
+        DEVICE,
+        (DEVICE_TITLE,),
+        ("127.0.0.1/32",),
+        rights,
+        listens=receiver,
+        plain=True,
+        sample=True,
+        institution=INSTITUTION,
+    )
     with open_archive(home, config, open_keys(config.key_source, home, lambda prompt: "")) as archive:
         archive.devices.enrol(_OPERATOR, device)
         archive.state.put_setting(DEMO_KEYS, secrets.token_hex(8))
@@ -148,6 +163,15 @@ def _token(folder: Path, home: Home) -> str:
     file.touch(mode=0o600)
     file.write_text(f'header = "Authorization: Bearer {text}"\n', "ascii")
     return text
+
+
+def _people(home: Home) -> dict[str, str]:
+    """The demo's accounts and their new passwords; none without pages."""
+    config = read_config(home.config)
+    if not config.web:
+        return {}
+    with open_archive(home, config, open_keys(config.key_source, home, lambda prompt: "")) as archive:
+        return renew(archive, _OPERATOR)
 
 
 def _seen_by_strangers(home: Home) -> str:

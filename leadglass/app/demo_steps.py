@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from leadglass.app.home import Home
@@ -34,6 +35,21 @@ def web_steps(curl: Path, address: str, token: str, study_uid: str) -> str:
   {call} {root}/studies/{study_uid}/metadata
   {call} {root}/studies/{study_uid} -H 'Accept: application/zip' -o study.zip
   curl -i {root}/studies        (without the token: 401, whatever is asked for)
+"""
+
+
+def browser_steps(port: int, people: Mapping[str, str]) -> str:
+    """Where a browser goes, and as whom."""
+    width = max(map(len, people))
+    lines = "\n".join(f"    {name:<{width}}  {password}" for name, password in people.items())
+    return f"""
+In a browser: http://localhost:{port}/
+as one of these (passwords are new at each start):
+
+{lines}
+
+chief sees and administers everything; doctor sees what some physicians asked for, and can break the glass;
+tech stores and sees what the demo's device sent; audit reads the journal and nothing else.
 """
 
 

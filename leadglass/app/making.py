@@ -43,6 +43,13 @@ host = {host}
 port = {port}
 tls = {tls}
 """
+_SHARES = """
+[[web]]                       # what was shared by link, for strangers; nothing else
+serves = "shares"
+host = {host}
+port = {port}
+tls = {tls}
+"""
 _OVERRIDE = """[[override]]
 risk = {risk}
 reason = {reason}
@@ -61,6 +68,7 @@ class Plan:
     tls_port: int = 0  # DICOM over TLS, devices show a certificate; 0: none
     web_port: int = 0  # pages and DICOMweb; 0: none
     viewer_port: int = 0  # OHIF, opened from the pages; 0: none
+    shares_port: int = 0  # what was shared by link; 0: none
     web_tls: bool = True
     demo: bool = False
     overrides: tuple[tuple[str, str, str], ...] = ()  # (risk, reason, device or empty)
@@ -101,8 +109,8 @@ def _configuration(plan: Plan, key_file: Path) -> str:
         listeners="\n".join(listeners),
         web="".join(
             text.format(host=_toml(plan.host), port=port, tls=_toml(plan.web_tls))
-            for text, port in ((_WEB, plan.web_port), (_VIEWER, plan.viewer_port if plan.web_port else 0))
-            if port
+            for text, port in ((_WEB, plan.web_port), (_VIEWER, plan.viewer_port), (_SHARES, plan.shares_port))
+            if port and plan.web_port
         ),
         overrides="\n".join(overrides),
     )

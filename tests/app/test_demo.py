@@ -21,11 +21,12 @@ from leadglass.app.home import Home
 from leadglass.app.namespaces import enclosing
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.timeout(450)  # it sends 434 images and is looked at from outside, beside other tests
 
 
 def demo(folder, *words, port=0, before=()):
     ports = ["--port", str(port or archives.free_port()), "--web-port", str(archives.free_port())]
-    ports += ["--viewer-port", str(archives.free_port())]
+    ports += ["--viewer-port", str(archives.free_port()), "--shares-port", str(archives.free_port())]
     command = [*before, sys.executable, "-m", "leadglass.app", "demo", "--home", str(folder), *ports, *words]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
@@ -37,7 +38,7 @@ def demo(folder, *words, port=0, before=()):
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo") / "demo"
     process = demo(folder, "--no-serve")
-    out, err = process.communicate(timeout=110)
+    out, err = process.communicate(timeout=400)
     assert process.returncode == 0, err
     assert "Sent 434 objects." in out
     assert "a stranger gets nowhere" in out
@@ -67,12 +68,24 @@ def test_it_holds_every_sample(made):
 
 @pytest.mark.slow
 def test_pages_and_viewer_stand_apart(made, running):
-    pages, viewer = read_config(Home(made / "archive").config).web
-    assert (pages.serves, viewer.serves) == ("archive", "viewer")
+    pages, viewer, shares = read_config(Home(made / "archive").config).web
+    assert (pages.serves, viewer.serves, shares.serves) == ("archive", "viewer", "shares")
     asked = {item.serves: httpx.get(item.label, headers={"accept": "text/html"}) for item in (pages, viewer)}
     assert [answer.status_code for answer in asked.values()] == [303, 303]
     shown = httpx.get(viewer.label + "/sign-in", headers={"accept": "text/html"})
     assert (shown.status_code, "No study is open here" in shown.text) == (403, True)
+
+
+@pytest.mark.slow
+def test_the_people_it_prints_can_sign_in_at_the_address_it_prints(made, running):
+    text = "".join(running)
+    (address,) = re.findall(r"In a browser: (\S+)", text)
+    people = dict(re.findall(r"^    (\w+) +((?:[a-z]+-){6}\d{6})$", text, re.MULTILINE))
+    assert people.keys() == {"chief", "doctor", "tech", "audit"}
+    for name, password in people.items():
+        origin = {"origin": address.rstrip("/"), "sec-fetch-site": "same-origin"}
+        answer = httpx.post(address + "sign-in", data={"name": name, "password": password}, headers=origin)
+        assert (answer.status_code, "__Host-lg=" in answer.headers["set-cookie"]) == (303, True), name
 
 
 @pytest.mark.slow
@@ -98,7 +111,7 @@ def test_the_lines_it_prints_can_be_pasted(made, running, dcmtk, tmp_path):
 def test_a_neighbour_gets_nowhere_in_it(made):
     inside = (*enclosing(), "sh", "-c", 'ip link set lo up; exec "$@"', "sh")
     process = demo(made, "--no-serve", before=inside)
-    out, err = process.communicate(timeout=110)
+    out, err = process.communicate(timeout=400)
     assert process.returncode == 0, err
     assert re.search(r"from this machine and from [0-9.]+ in a network namespace.*a stranger gets nowhere", out)
 

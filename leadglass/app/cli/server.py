@@ -171,7 +171,8 @@ def demo(
     port: Annotated[int, typer.Option(help="The port to listen on.")] = 11112,
     web_port: Annotated[int, typer.Option(help="The port for the pages and DICOMweb; 0 for none.")] = 8042,
     viewer_port: Annotated[int, typer.Option(help="The port for the viewer; 0 for none.")] = 8043,
+    shares_port: Annotated[int, typer.Option(help="The port for what is shared by link; 0 for none.")] = 8044,
     serve_: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve when it is filled.")] = True,
 ) -> None:
     """Make an archive with sample studies, filled through its own DICOM port, and serve it on loopback."""
-    demonstration.run(home.absolute(), port, (web_port, viewer_port), keep_serving=serve_, say=say)
+    demonstration.run(home.absolute(), port, (web_port, viewer_port, shares_port), keep_serving=serve_, say=say)
