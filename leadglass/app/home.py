@@ -56,6 +56,11 @@ class Home:
         """The same of a web process."""
         return self.root / "run" / f"web-{number}.json"
 
+    @property
+    def quotas(self) -> Path:
+        """What the web processes count together of each token's quota."""
+        return self.root / "run" / "quotas"
+
     def make(self) -> None:
         """Create the folders, for the owner alone."""
         for folder in (self.root, self.vault, self.state.parent, self.journal, self.lock.parent):

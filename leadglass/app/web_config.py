@@ -82,7 +82,7 @@ def web_listener(tables: Tables, raw: Mapping[str, Any]) -> WebListener:
 
 
 def quota_limits(tables: Tables, raw: Mapping[str, Any]) -> QuotaLimits:
-    """`[web_limits]`: what one token, or one subject of the provider, may have of each web process."""
+    """`[web_limits]`: what one token, or one subject of the provider, may have, whichever web process answers."""
     usual = QuotaLimits()
     known = {
         "requests_per_second": (usual.requests, 1),

@@ -27,6 +27,7 @@ from leadglass.app.heap import keep_buffers
 from leadglass.app.home import Home
 from leadglass.app.key_pipe import read_keys
 from leadglass.app.live import write_live
+from leadglass.app.shared_ledger import SharedLedger
 from leadglass.app.web_doors import WebDoors
 from leadglass.app.web_wiring import doorway_of
 from leadglass.core.errors import LeadglassError
@@ -65,7 +66,7 @@ async def _serve(archive: Archive, ready: int, number: int) -> bool:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     live, traffic = archive.home.live_web(number), Traffic()
-    doors = _doors(archive, traffic, first=number == 1)
+    doors = _doors(archive, traffic, number)
     await doors.open()
     _tell(archive, doors, traffic, live)
     os.write(ready, b"1")
@@ -85,9 +86,10 @@ async def _serve(archive: Archive, ready: int, number: int) -> bool:
     return all_open
 
 
-def _doors(archive: Archive, traffic: Traffic, *, first: bool) -> WebDoors:
+def _doors(archive: Archive, traffic: Traffic, number: int) -> WebDoors:
     """The listeners of this process; the first one serves what cannot be shared (Unix sockets)."""
-    doorway = doorway_of(archive)
+    first = number == 1
+    doorway = doorway_of(archive, SharedLedger(archive.home.quotas, number))
     return WebDoors(
         [item for item in archive.config.web if first or not item.unix],
         Certificates(archive.state, archive.keys.ca, archive.config),

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from leadglass.app.archive import Archive
 from leadglass.app.conformance import texts
 from leadglass.app.web_config import WebListener
+from leadglass.services.quota_ledger import Ledger
 from leadglass.services.quotas import Quotas
 from leadglass.web.body import BodyLimits
 from leadglass.web.doorway import AdminServices, Uploads, WebDoorway
@@ -15,8 +16,8 @@ from leadglass.web.viewer.files import read_viewer
 from leadglass.web.viewer.site import ViewerSite
 
 
-def doorway_of(archive: Archive) -> WebDoorway:
-    """What stands behind the web door of this archive."""
+def doorway_of(archive: Archive, ledger: Ledger | None = None) -> WebDoorway:
+    """What stands behind the web door of this archive; quotas are kept in `ledger`, by default one of our own."""
     bounds = archive.config.uploads
     return WebDoorway(
         programs=archive.programs,
@@ -28,7 +29,7 @@ def doorway_of(archive: Archive) -> WebDoorway:
         ingest=archive.ingest,
         trash=archive.trash,
         uploads=Uploads(BodyLimits(bounds.request), bounds.instance),
-        quotas=Quotas(archive.config.web_limits, refusals=archive.refusals),
+        quotas=Quotas(archive.config.web_limits, refusals=archive.refusals, ledger=ledger),
         conformance=texts(),
         sessions=archive.sessions,
         viewing=archive.viewing,

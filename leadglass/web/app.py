@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Final
 
 from starlette.requests import Request
@@ -155,7 +156,7 @@ class WebDoor:
             visit.route, visit.method = route.path, method
             visit.lease = self._doorway.quotas.begin(principal, export=route.export)
             request.scope["path_params"] = found
-            return await route.handler(call)
+            return await route.handler(replace(call, lease=visit.lease))
         if allowed and method == "OPTIONS":
             return Response(None, 204, {"allow": _methods(route for route in allowed if principal.may(route.right))})
         if allowed:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,15 +43,21 @@ def announced_size(request: Request) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
+async def _uncounted(size: int) -> None:
+    """Where nobody has a quota."""
+
+
 async def body_pieces(
     request: Request,
     limits: BodyLimits,
     still_welcome: Callable[[], bool] = lambda: True,
+    counted: Callable[[int], Awaitable[None]] = _uncounted,
     clock: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[bytes]:
     """The body in pieces, none empty. Raises LeadglassError TOO_LARGE before it gives more than `limits` allow, before
     anything is read where the size is announced; TOO_SLOW; NOT_AUTHENTICATED when the sender is no longer welcome;
-    CANCELLED when the client has gone.
+    CANCELLED when the client has gone. `counted` is told the size of each piece, and may take its time: the client is
+    not blamed for that.
     """
     if (announced_size(request) or 0) > limits.size:
         raise _too_large()
@@ -71,6 +77,7 @@ async def body_pieces(
             if not still_welcome():
                 raise LeadglassError(ErrorCode.NOT_AUTHENTICATED, "This needs a valid bearer token.")
         if piece:
+            await counted(len(piece))
             yield piece
 
 

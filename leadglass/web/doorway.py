@@ -19,7 +19,7 @@ from leadglass.services.ingest import Ingest
 from leadglass.services.journal_reading import JournalReading
 from leadglass.services.metadata import Metadata
 from leadglass.services.own_account import OwnAccount
-from leadglass.services.quotas import Quotas
+from leadglass.services.quotas import Lease, Quotas
 from leadglass.services.render import Render
 from leadglass.services.retrieve import Retrieve
 from leadglass.services.sessions import Person, Sessions
@@ -105,12 +105,18 @@ class Call:
     doorway: WebDoorway
     origin: str = ""  # scheme and host as the client sees them, for the URLs in answers
     person: Person | None = None  # who is signed in, if the principal is a person
+    lease: Lease | None = None  # what counts against the quota
 
     def still_valid(self) -> bool:
         """Whether who asks would be let in now, with the same rights: long answers ask again and again."""
         if self.person is not None:
             return self.doorway.sessions.still_valid(self.person)
         return self.doorway.programs.still_valid(self.principal)
+
+    async def received(self, size: int) -> None:
+        """So many bytes of the request's body have come; waits until more may."""
+        if self.lease is not None:
+            await self.lease.moved(size)
 
     def path(self, name: str) -> str:
         """A part of the path."""

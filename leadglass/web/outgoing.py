@@ -61,7 +61,7 @@ class Outgoing:
         size = len(message.get("body", b""))
         visit.bytes += size
         if visit.lease is not None and size:
-            await visit.lease.sent(size, more=message.get("more_body", False))
+            await visit.lease.moved(size, more=message.get("more_body", False))
 
 
 def _sealed(headers: list[tuple[bytes, bytes]], further: Headers) -> list[tuple[bytes, bytes]]:

@@ -40,7 +40,7 @@ async def store(call: Call) -> Response:
     if kind.kind not in (DICOM, "multipart/related") or kind.part not in _ROOTS:
         raise LeadglassError(ErrorCode.UNSUPPORTED, f"Taken here: {_TAKEN}.")
     parts = Parts(call)
-    pieces = body_pieces(request, call.doorway.uploads.body, call.still_valid)
+    pieces = body_pieces(request, call.doorway.uploads.body, call.still_valid, call.received)
     try:
         ended = await _read(parts, pieces, kind)
         outcomes = await parts.outcomes(ended)

@@ -8,6 +8,7 @@ from programs_support import Clock, Sink
 from leadglass.core.errors import ErrorCode
 from leadglass.core.principal import Principal, PrincipalKind
 from leadglass.services import quotas
+from leadglass.services.quota_ledger import OwnLedger
 from leadglass.services.quotas import OverQuotaError, QuotaLimits, Quotas
 
 LIMITS = QuotaLimits(requests=10, bytes_minute=6_000, exports=2)
@@ -71,11 +72,11 @@ def test_a_refusal_costs_nothing(kept: Quotas, watch: Watch) -> None:
 
 async def test_bytes_slow_an_answer_down_and_keep_the_next_from_beginning(kept: Quotas, watch: Watch) -> None:
     lease = kept.begin(ONE, export=False)
-    await lease.sent(6_000, more=True)
+    await lease.moved(6_000, more=True)
     assert watch.waited == []
-    await lease.sent(500, more=True)
+    await lease.moved(500, more=True)
     assert watch.waited == [5.0]
-    await lease.sent(1_000, more=False)  # the end of an answer is not held back
+    await lease.moved(1_000, more=False)  # the end of an answer is not held back
     assert watch.waited == [5.0]
     assert (refused(kept).what, refused(kept).retry_after) == ("bytes", 10)
     watch.now += 10
@@ -83,7 +84,7 @@ async def test_bytes_slow_an_answer_down_and_keep_the_next_from_beginning(kept: 
 
 
 async def test_one_pause_is_bounded(kept: Quotas, watch: Watch) -> None:
-    await kept.begin(ONE, export=False).sent(10**9, more=True)
+    await kept.begin(ONE, export=False).moved(10**9, more=True)
     assert watch.waited == [quotas.MAX_PAUSE]
 
 
@@ -98,13 +99,21 @@ def test_exports_hold_a_place_until_they_end(kept: Quotas) -> None:
     assert refused(kept, export=True).what == "exports"
 
 
-def test_names_without_end_are_not_kept_and_exports_not_forgotten(
-    kept: Quotas, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(quotas, "MAX_ACCOUNTS", 10)
+def test_names_without_end_are_not_kept_and_exports_not_forgotten(watch: Watch) -> None:
+    ledger = OwnLedger(10)
+    kept = Quotas(LIMITS, ledger=ledger, now=watch)
     for _ in range(2):
         kept.begin(ONE, export=True)
     for number in range(100):
         kept.begin(Principal(PrincipalKind.PROGRAM, str(number), frozenset()), export=False)
-    assert len(kept._accounts) <= 10
+    assert len(ledger) <= 10
     assert refused(kept, export=True).what == "exports"
+
+
+async def test_what_comes_in_counts_as_what_goes_out(kept: Quotas, watch: Watch) -> None:
+    lease = kept.begin(ONE, export=False)
+    await lease.moved(3_000)
+    await lease.moved(3_500)
+    assert watch.waited == [5.0]
+    await lease.moved(500, more=False)
+    assert refused(kept).what == "bytes"

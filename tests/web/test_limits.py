@@ -10,12 +10,15 @@ import httpx
 import objects
 import pytest
 import webbed
+from starlette.requests import Request
 from starlette.types import Message
+from stowing import part10, stow
 
 from leadglass.app.archive import Archive
 from leadglass.app.web_wiring import doorway_of
 from leadglass.services.quotas import QuotaLimits, Quotas
 from leadglass.web.app import WebDoor
+from leadglass.web.body import BodyLimits, body_pieces
 from leadglass.web.guard import ListenerRules
 from leadglass.web.routes import ROUTES
 
@@ -51,6 +54,41 @@ async def test_strangers_use_up_nobody_s_quota(archive: Archive) -> None:
         for _ in range(50):
             assert (await http.get("/dicom-web/studies", headers={"authorization": "Bearer x"})).status_code == 401
         assert (await http.get("/dicom-web/studies")).status_code == 200
+
+
+async def test_uploads_count_too_and_are_slowed_down_not_cut_off(archive: Archive) -> None:
+    waited: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        waited.append(seconds)
+
+    data = objects.encoded(objects.data_set(2, size=100_000))
+    known = webbed.Known([webbed.program("tester")])
+    quotas = Quotas(QuotaLimits(bytes_minute=60_000), pause=pause)
+    doorway = replace(doorway_of(archive), programs=known, quotas=quotas)
+    door = WebDoor(doorway, ListenerRules(tls=False, names=frozenset()), lambda: True)
+    async with client(door) as http:
+        stored = await stow(http, part10(data, objects.CT, objects.uid(2, 1)))
+        assert stored.status_code == 200
+        assert waited and waited[0] > 10
+        refused = await http.get("/dicom-web/studies")
+        assert (refused.status_code, int(refused.headers["retry-after"]) > 10) == (429, True)
+
+
+async def test_who_is_slowed_down_is_not_called_slow() -> None:
+    moment, pieces = [0.0], [b"a" * 10] * 5
+
+    async def receive() -> Message:
+        moment[0] += 1
+        return {"type": "http.request", "body": pieces.pop(), "more_body": bool(pieces)}
+
+    async def counted(size: int) -> None:
+        moment[0] += 10_000
+
+    request = Request({"type": "http", "headers": []}, receive)
+    limits = BodyLimits(idle=60, grace=20, rate=1000)
+    found = [piece async for piece in body_pieces(request, limits, counted=counted, clock=lambda: moment[0])]
+    assert b"".join(found) == b"a" * 50
 
 
 def test_whole_studies_and_series_are_exports() -> None:

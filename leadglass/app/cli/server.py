@@ -72,6 +72,7 @@ def serve(home: HomeOption = None) -> None:
     config = read_config(place.config)
     forbid_core_dumps()
     with server_lock(place.lock):
+        place.quotas.unlink(missing_ok=True)  # of the run before
         keys = keys_of(place, config)
         _judge(place, config, keys)
         supervisor = Supervisor(place, keys, _web_processes(config), metrics=config.metrics is not None)
