@@ -70,6 +70,11 @@ class Reach:
             return True
         return bool(patient_id) and bool({(issuer, patient_id), ("", patient_id)} & self.patients)
 
+    def of_institution(self, institution: str) -> bool:
+        """Whether every study that this institution sends is reached, whatever it is."""
+        limited = self.only is not None or self.instances is not None
+        return bool(institution) and not limited and institution in self.institutions
+
 
 EVERYTHING: Final = Reach(everything=True)
 NOTHING: Final = Reach()

@@ -21,11 +21,12 @@ from leadglass.core.events import EventKind, JournalEvent, Outcome
 from leadglass.core.identity import InstanceIdentity, KeyScope, PatientKey
 from leadglass.core.limits import MAX_HEADER_BYTES, MAX_UNREAD_VERSION_BYTES, MAX_UNREAD_VERSIONS, SMALL_RECORD
 from leadglass.core.ports import AddOutcome, Catalog, Journal, RecordWriter, StudyKey, Vault
-from leadglass.core.principal import Principal, Right
+from leadglass.core.principal import Principal, PrincipalKind, Right
 from leadglass.core.query import Level, Selection
 from leadglass.core.reach import EVERYTHING, Reach
 from leadglass.core.records import InstanceEntry, Location, RecordTrailer, StoredInstance
 from leadglass.dicom.defects import value_defects
+from leadglass.dicom.names import normalise_text
 from leadglass.dicom.scan import HeaderScan, HeaderScanner
 from leadglass.services.admit import Gate, use_case
 from leadglass.services.budget import BufferBudget
@@ -247,14 +248,17 @@ class Reception:
         return replace(result, outcome=StoreOutcome.STORED) if masked else result
 
     async def _require_reach(self, study_uid: str, patient: PatientKey) -> None:
-        """Into a study that is there all of it must be reached; a new one must be named by its UID or its patient."""
+        """Into a study that is there all of it must be reached; a new one must be named by its UID or its patient, or
+        come from a person of an institution: that is who sends it then."""
         reach = self._principal.reach
         if reach.everything:
             return
         if await self._known(study_uid, EVERYTHING):
             allowed = await self._known(study_uid, reach)
         else:
-            allowed = reach.names(study_uid, patient.issuer, patient.patient_id)
+            named = reach.names(study_uid, patient.issuer, patient.patient_id)
+            person = self._principal.kind is PrincipalKind.PERSON
+            allowed = named or (person and reach.of_institution(normalise_text(self._principal.institution)))
         if not allowed:
             who, details = self._principal, {"sop_class": self._announced.sop_class_uid, "study": study_uid}
             kind, what = EventKind.SECURITY_ALERT, "store-refused"

@@ -267,7 +267,18 @@ def principal_of(account: Account, session: Session, grants: Reach = NOTHING) ->
         rights &= _READ
     if session.studies or session.audience is not Audience.PAGES:
         reach = reach.narrowed(session.studies)
-    return Principal(PrincipalKind.PERSON, account.name, rights, session.address, secured=True, reach=reach)
+    institution = (
+        next(iter(account.institutions)) if len(account.institutions) == 1 else ""
+    )  # whose is what is uploaded
+    return Principal(
+        PrincipalKind.PERSON,
+        account.name,
+        rights,
+        session.address,
+        secured=True,
+        institution=institution,
+        reach=reach,
+    )
 
 
 def decision_of(account: Account, grants: Reach) -> Decision:
