@@ -31,7 +31,7 @@ _PICTURES: Final = frozenset(
 
 
 async def download(call: Call) -> Response:
-    """GET /shared/studies/{study}/zip: the DICOM files as they are stored, if whoever shared them allowed that."""
+    """GET /studies/{study}/zip: the DICOM files as they are stored, if whoever shared them allowed that."""
     if call.person is None:
         raise LeadglassError(ErrorCode.NOT_AUTHORISED, "Only who has opened a share downloads it.")
     study = call.path("study")
@@ -44,5 +44,5 @@ async def download(call: Call) -> Response:
 
 SHARED_ROUTES: Final[tuple[Route, ...]] = (
     *(route for route in ROUTES if route.method == "GET" and route.path in _PICTURES),
-    Route("GET", "/shared/studies/{study}/zip", Right.RETRIEVE, download, export=True),
+    Route("GET", "/studies/{study}/zip", Right.RETRIEVE, download, export=True),
 )

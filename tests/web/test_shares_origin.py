@@ -84,10 +84,18 @@ async def test_a_stranger_opens_a_link_and_looks_at_what_was_shared(shared: Shar
         headers = await shared.opened(http, made)
         home = await http.get("/shared", headers=headers)
         assert "Rossi, Anna1" in home.text and "as agreed" in home.text and "Shared by Rossi" in home.text
-        study = await http.get(f"/shared/studies/{study_uid(1)}", headers=headers)
+        study = await http.get(f"/studies/{study_uid(1)}", headers=headers)
         assert study.status_code == 200 and "/zip" not in study.text
-        look = await http.get(f"/shared/studies/{study_uid(1)}/series/{study_uid(1)}.1000?image=2", headers=headers)
-        assert f"instances/{uid(1, 2)}/frames/1/rendered" in look.text and "2 / 2" in look.text
+        look = await http.get(f"/studies/{study_uid(1)}/series/{study_uid(1)}.1000/look?at=2", headers=headers)
+        assert f"instances/{uid(1, 2)}/frames/1/rendered" in look.text
+        for page in (home, study, look):  # nothing of the archive's own pages
+            assert "Shared by Rossi" in page.text and "/administration" not in page.text
+            assert not set(re.findall(r'(?:href|action)="(/[^"?]*)', page.text)) & {
+                "/",
+                "/studies",
+                "/shares",
+                "/account",
+            }
         picture = await http.get(PICTURE, headers={**headers, "accept": "image/*"})
         assert picture.status_code == 200 and picture.headers["content-type"].startswith("image/")
 
@@ -129,12 +137,12 @@ async def test_a_passcode_is_taken_from_our_own_page_only(shared: Shared) -> Non
 
 
 async def test_a_download_is_there_only_where_it_was_allowed(shared: Shared) -> None:
-    path = f"/shared/studies/{study_uid(1)}/zip"
+    path = f"/studies/{study_uid(1)}/zip"
     async with client(shared.archive, SHARES) as http:
         headers = await shared.opened(http, shared.make())
         assert (await http.get(path, headers=headers)).status_code == 403
         headers = await shared.opened(http, shared.make(download=True))
-        assert path in (await http.get(f"/shared/studies/{study_uid(1)}", headers=headers)).text
+        assert path in (await http.get(f"/studies/{study_uid(1)}", headers=headers)).text
         answer = await http.get(path, headers=headers)
         names = zipfile.ZipFile(io.BytesIO(answer.content)).namelist()
         assert names == ["STUDY001/SERIES001/00001.dcm", "STUDY001/SERIES001/00002.dcm"]
@@ -148,7 +156,7 @@ async def test_a_shares_cookie_reaches_no_other_study(shared: Shared) -> None:
             path = re.sub(r"\{list\}", "1", route.path).replace("{study}", study_uid(2))
             path = path.replace("{series}", f"{study_uid(2)}.1000").replace("{instance}", uid(2, 1))
             assert (await http.get(path, headers={**headers, "accept": "*/*"})).status_code == 404, path
-        for path in (f"/shared/studies/{study_uid(2)}", f"/shared/studies/{study_uid(2)}/series/{study_uid(2)}.1000"):
+        for path in (f"/studies/{study_uid(2)}", f"/studies/{study_uid(2)}/series/{study_uid(2)}.1000/look"):
             assert (await http.get(path, headers=headers)).status_code == 404
 
 
@@ -246,7 +254,7 @@ async def test_every_answer_is_kept_and_found_by_nobody(shared: Shared) -> None:
     async with client(shared.archive, SHARES) as http:
         made = shared.make()
         headers = await shared.opened(http, made)
-        for path in (f"/s/{made.link}", "/shared", "/nothing", PICTURE, f"/shared/studies/{study_uid(1)}"):
+        for path in (f"/s/{made.link}", "/shared", "/nothing", PICTURE, f"/studies/{study_uid(1)}"):
             answer = await http.get(path, headers={**headers, "accept": "*/*"})
             assert answer.headers.get_list("cache-control") == ["no-store"], path
             assert "noindex" in answer.headers["x-robots-tag"]

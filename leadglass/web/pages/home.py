@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from leadglass.core.principal import Right
@@ -14,7 +15,11 @@ from leadglass.web.pages.rendering import page, seen_other
 
 
 async def start(call: PageCall) -> Response:
-    """GET /."""
+    """GET /: whose share was locked is told so first."""
+    if call.principal.may(Right.RETRIEVE):
+        locked = await run_in_threadpool(call.doorway.shares.locked, call.principal)
+        if locked:
+            return page(call, "shares/locked.html", {"locked": locked})
     if call.principal.may(Right.FIND):
         return seen_other(call, "/studies")
     return page(call, "home.html")

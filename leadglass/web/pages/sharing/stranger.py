@@ -20,7 +20,9 @@ from leadglass.web.browser import drop_cookie, set_cookie
 from leadglass.web.pages import static
 from leadglass.web.pages.page import Entry, Page, PageCall
 from leadglass.web.pages.rendering import page, seen_other
-from leadglass.web.pages.sharing.contents import Contents, contents_of, image_of, series_of
+from leadglass.web.pages.studies.found import series_found, study_found
+from leadglass.web.pages.studies.look import look
+from leadglass.web.pages.studies.values import StudyRow
 from leadglass.web.pages.trying import in_words
 from leadglass.web.statuses import STATUS
 
@@ -50,27 +52,17 @@ async def enter(call: PageCall) -> Response:
 
 
 async def studies(call: PageCall) -> Response:
-    """GET /shared: what was shared."""
+    """GET /shared: what was shared, as far as its sharer sees it now."""
     share = share_of(call)
-    found = [await contents_of(call, study) for study in share.studies]
-    shown = [one for one in found if one is not None]
-    return page(call, "shares/studies.html", {**_common(call, share), "studies": shown})
+    found = [await _study(call, study) for study in share.studies]
+    return page(call, "shares/studies.html", {"share": share, "studies": [one for one in found if one is not None]})
 
 
 async def study(call: PageCall) -> Response:
-    """GET /shared/studies/{study}: its series."""
-    share = share_of(call)
-    return page(call, "shares/study.html", {**_common(call, share), "study": await _contents(call)})
-
-
-async def look(call: PageCall) -> Response:
-    """GET /shared/studies/{study}/series/{series}: one image, and the way to the others."""
-    share, found = share_of(call), await _contents(call)
-    series = await series_of(call, call.path("study"), call.path("series"))
-    if series is None:
-        raise _absent()
-    values: Mapping[str, Any] = {"study": found, "series": series, "image": image_of(call, series)}
-    return page(call, "shares/look.html", {**_common(call, share), **values})
+    """GET /studies/{study}: its series."""
+    share, found = share_of(call), await study_found(call, call.path("study"))
+    values: Mapping[str, Any] = {"share": share, "study": found, "series": await series_found(call, found.uid)}
+    return page(call, "shares/study.html", values)
 
 
 async def leave(call: PageCall) -> Response:
@@ -89,16 +81,13 @@ def share_of(call: PageCall) -> Share:
     return call.who.share
 
 
-async def _contents(call: PageCall) -> Contents:
-    found = await contents_of(call, call.path("study"))
-    if found is None:
-        raise _absent()
-    return found
-
-
-def _common(call: PageCall, share: Share) -> dict[str, Any]:
-    account = call.who.account
-    return {"share": share, "sharer": account.display or account.name}
+async def _study(call: PageCall, study_uid: str) -> StudyRow | None:
+    try:
+        return await study_found(call, study_uid)
+    except LeadglassError as error:
+        if error.code is not ErrorCode.NOT_FOUND:
+            raise
+        return None
 
 
 def _absent() -> LeadglassError:
@@ -111,7 +100,7 @@ SHARE_PAGES: Final[tuple[Page, ...]] = (
     Page("GET", LINK, door, Entry.OPEN),
     Page("POST", LINK, enter, Entry.OPEN),
     Page("GET", HOME, studies, right=Right.RETRIEVE),
-    Page("GET", HOME + "/studies/{study}", study, right=Right.RETRIEVE),
-    Page("GET", HOME + "/studies/{study}/series/{series}", look, right=Right.RETRIEVE),
+    Page("GET", "/studies/{study}", study, right=Right.RETRIEVE),
+    Page("GET", "/studies/{study}/series/{series}/look", look, right=Right.RETRIEVE),
     Page("POST", "/leave", leave),
 )
