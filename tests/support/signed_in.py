@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import httpx
@@ -42,10 +43,13 @@ class Somebody:
 
 
 def account(archive: Archive, name: str, *roles: Role, **changes: object) -> Account:
-    """A new account."""
-    made = Account(name, name.title(), frozenset(roles), 1, "test", **changes)  # type: ignore[arg-type]
-    assert archive.state.people.add_account(made)
-    return made
+    """A new account; where there is one of that name, another name like it."""
+    for number in itertools.count(1):
+        called = name if number == 1 else f"{name}-{number}"
+        made = Account(called, name.title(), frozenset(roles), 1, "test", **changes)  # type: ignore[arg-type]
+        if archive.state.people.add_account(made):
+            return made
+    raise AssertionError
 
 
 def signed_in(archive: Archive, name: str, *roles: Role, **changes: object) -> Somebody:

@@ -7,8 +7,10 @@ on pages with planted faults.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 
+import archives
 import httpx
 import pytest
 from objects import study_uid
@@ -29,6 +31,13 @@ from leadglass.web.pages.table import PAGES
 CLOSED = [page for page in PAGES if page.entry is not Entry.OPEN]
 OPEN_FORMS = [page for page in PAGES if page.entry is Entry.OPEN and page.method != "GET"]
 COOKIE = COOKIES[Audience.PAGES]
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
+    """One archive for all: each test has people of its own."""
+    with archives.opened(archives.make(tmp_path_factory.mktemp("pages"), [])) as opened:
+        yield opened
 
 
 def path_of(page: Page) -> str:
@@ -55,7 +64,7 @@ def strangers(archive: Archive) -> dict[str, dict[str, str]]:
         somebody.account, Audience.PAGES, Known()
     )
     gone = signed_in(archive, "gone", *Role)
-    archive.state.people.change_account("gone", lambda one: replace(one, disabled=1))
+    archive.state.people.change_account(gone.account.name, lambda one: replace(one, disabled=1))
     changed = somebody.cookie[:-2] + ("AA" if somebody.cookie[-2:] != "AA" else "BB")
     shown = {
         "none": "",
