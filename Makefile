@@ -34,7 +34,7 @@ test: $(VENV)/.stamp-dev ## run every test (as root: installs the peers for the 
 	@$(PY) -m pytest -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 giants: $(VENV)/.stamp-dev ## store and fetch instances of 3.9 and 6 GB, with the memory of each process watched
-	@LEADGLASS_GIANTS=full $(PY) -m pytest -s tests/app/test_giant_instances.py
+	@LEADGLASS_GIANTS=full $(PY) -m pytest -s tests/app/test_giant_instances.py tests/app/test_giant_uploads.py
 
 lint: $(VENV)/.stamp-dev ## style, types and the house's import contracts
 	@$(PY) -m ruff check .

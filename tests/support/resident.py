@@ -12,7 +12,8 @@ EVERY = 0.05  # seconds; the kernel keeps the high mark, so only a process that 
 
 
 class Resident:
-    """High marks in bytes by (kind, process id); kinds are serve, dicom_process, sandbox."""
+    """High marks in bytes by (kind, process id); kinds are serve, dicom_process,
+    web_process, sandbox."""
 
     def __init__(self) -> None:
         self.marks: dict[tuple[str, int], int] = {}
@@ -35,6 +36,7 @@ def _kind(process: int) -> str:
     for word, kind in (
         (b"serve", "serve"),
         (b"leadglass.app.dicom_process", "dicom_process"),
+        (b"leadglass.app.web_process", "web_process"),
         (b"leadglass.sandbox.worker", "sandbox"),
     ):
         if word in words:
