@@ -128,7 +128,7 @@ def _leadglass(browser: Browser, target: Target, reader: Reader) -> Iterator[tup
     context.add_cookies([{**cookie, "httpOnly": True, "secure": True, "sameSite": "Lax"}])  # type: ignore[list-item]
     for case, root in zip((FIRST, AGAIN), ROOTS, strict=True):
         page = context.new_page()
-        page.goto(f"{origin}/nothing")
+        page.goto(f"{origin}/studies/{_study(root)}")
         clicked = page.evaluate(_SUBMIT, [f"/studies/{_study(root)}/viewer", reader.csrf])
         yield case, _shown(page, clicked, "leadglass", case)
     context.close()

@@ -108,23 +108,14 @@ def signed_in_context(browser: Browser, site: Site, *, bypass_csp: bool = False)
 
 
 def opened(context: BrowserContext, site: Site, study: str) -> Page:
-    """OHIF with a study, opened as the form of its page does."""
-    page = context.new_page()
-    page.goto(site.pages + "/nowhere")  # any page of that origin
-    page.evaluate(
-        """([action, csrf]) => {
-            const form = document.createElement("form");
-            Object.assign(form, {method: "post", action});
-            const field = document.createElement("input");
-            Object.assign(field, {type: "hidden", name: "csrf", value: csrf});
-            form.append(field);
-            document.body.append(form);
-            form.submit();
-        }""",
-        [f"/studies/{site.studies[study]}/viewer", site.who.csrf],
-    )
-    page.wait_for_url(f"{site.viewer}/viewer?**")
-    return page
+    """OHIF with a study, opened by the button of its page."""
+    window = context.new_page()
+    window.goto(f"{site.pages}/studies/{site.studies[study]}")
+    with context.expect_page() as found:
+        window.get_by_role("button", name="Open in OHIF").click()
+    found.value.wait_for_url(f"{site.viewer}/viewer?**")
+    window.close()
+    return found.value
 
 
 def greys_of(page: Page) -> int:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
-import html
 import json
 import re
 from collections.abc import AsyncIterator
@@ -23,10 +23,12 @@ from leadglass.core.accounts import Role
 from leadglass.core.principal import SYSTEM
 from leadglass.core.sessions import Audience
 from leadglass.core.tokens import Scope
+from leadglass.services.metadata import Metadata
 from leadglass.services.tokens import Wanted
 from leadglass.web.app import WebDoor
 from leadglass.web.browser import COOKIES
 from leadglass.web.desk import ARCHIVE, DESKS
+from leadglass.web.pages import viewer_origin
 from leadglass.web.routes import ROUTES
 from leadglass.web.viewer.files import read_viewer
 from leadglass.web.viewer.policy import PAGE_POLICY
@@ -52,10 +54,8 @@ class Origins:
     async def code(self, study: str = MINE) -> str:
         """The path that the pages lead to."""
         answer = await self.pages.post(f"/studies/{study}/viewer", headers={**self.who.changing, **AGENT})
-        assert answer.status_code == 200, answer.text
-        found = re.search(r'content="0; url=([^"]+)"', answer.text)
-        assert found is not None
-        address = html.unescape(found[1])
+        assert answer.status_code == 303, answer.text
+        address = answer.headers["location"]
         assert address.startswith(f"{VIEWER}/open?code=")
         return address.removeprefix(VIEWER)
 
@@ -117,9 +117,37 @@ async def test_the_way_in_sets_a_cookie_that_no_script_and_no_other_site_can_use
     name, _, rest = answer.headers["set-cookie"].partition("=")
     assert name == "__Host-lgv" == COOKIES[Audience.VIEWER]
     assert {"Path=/", "HttpOnly", "Secure", "SameSite=Strict"} <= set(rest.split("; "))
-    assert f'url=/viewer?StudyInstanceUIDs={MINE}"' in answer.text
+    # Another site may have begun: a redirect would not bring the strict cookie.
+    assert f'content="0; url=/viewer?StudyInstanceUIDs={MINE}"' in answer.text
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["referrer-policy"] == "no-referrer"
+
+
+async def test_metadata_are_made_while_ohif_starts(both: Origins, monkeypatch: pytest.MonkeyPatch) -> None:
+    cookie = await both.cookie()
+    await asyncio.gather(*viewer_origin._preparing)
+
+    def made_again(*_: object) -> bytes:
+        raise AssertionError("these were made before")
+
+    monkeypatch.setattr(Metadata, "_array", made_again)
+    answer = await both.viewer.get(f"{STUDIES}/{MINE}/metadata", headers={**cookie, **DICOM})
+    assert (answer.status_code, len(answer.json())) == (200, 1)
+
+
+@pytest.mark.parametrize(("site", "status"), [("same-site", 303), ("none", 303), ("cross-site", 200)])
+async def test_who_comes_from_our_own_site_is_led_on_at_once(both: Origins, site: str, status: int) -> None:
+    answer = await both.viewer.get(await both.code(), headers={**HTML, **AGENT, "sec-fetch-site": site})
+    assert answer.status_code == status
+    assert answer.headers.get("location", "") in ("", f"/viewer?StudyInstanceUIDs={MINE}")
+    assert "set-cookie" in answer.headers
+
+
+async def test_a_form_may_lead_to_the_viewer_and_to_nobody_else(both: Origins) -> None:
+    page = await both.pages.get("/account", headers=both.who.headers)
+    assert f"form-action 'self' {VIEWER};" in page.headers["content-security-policy"]
+    stranger = await both.pages.get("/sign-in", headers=HTML)
+    assert "form-action 'self';" in stranger.headers["content-security-policy"]
 
 
 async def test_a_code_opens_once_and_what_only_looks_at_it_does_not(both: Origins) -> None:

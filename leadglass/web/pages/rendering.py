@@ -63,13 +63,19 @@ def page(
         )
     )
     headers = {
-        "content-security-policy": policy or PAGE_POLICY,
+        "content-security-policy": policy or _policy(call),
         "cache-control": "no-store",
         "vary": "accept-language",
         # Nothing goes to others; with no-referrer a browser would name no origin in its own forms (Fetch, 3.2) either.
         "referrer-policy": "same-origin",
     }
     return Response(body.encode(), status, headers, _HTML)
+
+
+def _policy(call: PageCall) -> str:
+    """The policy of a page; a form of somebody who is signed in may lead on to the viewer, too (Open in OHIF)."""
+    viewer = call.doorway.viewer.origin(call.origin) if call.person and not call.person.share and call.origin else ""
+    return PAGE_POLICY.replace("form-action 'self'", f"form-action 'self' {viewer}") if viewer else PAGE_POLICY
 
 
 def seen_other(call: PageCall, path: str) -> Response:

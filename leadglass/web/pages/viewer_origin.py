@@ -5,19 +5,26 @@ Beside these there are DICOMweb's GET routes (web.desk), and nothing else.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from typing import Final
 
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from leadglass.core.errors import ErrorCode, LeadglassError
-from leadglass.core.principal import Right
+from leadglass.core.principal import Principal, Right
+from leadglass.core.query import Level, Selection
 from leadglass.core.sessions import Audience
 from leadglass.services.sessions import Known
+from leadglass.services.viewing import Opened
 from leadglass.web.browser import set_cookie
 from leadglass.web.pages.page import Entry, Page, PageCall
 from leadglass.web.pages.rendering import page
-from leadglass.web.pages.viewing import forward
+from leadglass.web.urls import BASE
 from leadglass.web.viewer.files import PAGE, send
+
+MAX_PREPARING: Final = 4  # of a process; more studies than that are made ready when they are asked for
+_preparing: Final[set[asyncio.Task[None]]] = set()
 
 
 async def enter(call: PageCall) -> Response:
@@ -30,9 +37,37 @@ async def enter(call: PageCall) -> Response:
     opened = await viewing.enter(request.query_params.get("code", ""), known, call.person)
     if opened is None:
         return await closed(call)
-    answer = forward(call, f"/viewer?StudyInstanceUIDs={','.join(opened.studies)}")
+    answer = _forward(call, f"/viewer?StudyInstanceUIDs={','.join(opened.studies)}")
     set_cookie(answer, Audience.VIEWER, opened.cookie)
+    _prepare(call, opened)
     return answer
+
+
+def _forward(call: PageCall, path: str) -> Response:
+    """Lead on to a path of ours. Where another site began, a redirect would come without the strict cookie: there a
+    page of ours leads on."""
+    if call.request.headers.get("sec-fetch-site") in ("same-site", "same-origin", "none"):
+        return RedirectResponse(path, 303)
+    answer = page(call, "viewer/forward.html", {"address": path})
+    answer.headers["referrer-policy"] = "no-referrer"  # the code is in the address
+    return answer
+
+
+def _prepare(call: PageCall, opened: Opened) -> None:
+    """Have the metadata made while OHIF starts: it takes seconds, and asks for them then."""
+    sessions = call.doorway.sessions
+    person = sessions.person(opened.cookie, Audience.VIEWER, call.address) if sessions else None
+    if person is None or len(_preparing) >= MAX_PREPARING:
+        return
+    task = asyncio.get_running_loop().create_task(_made(call, person.principal, opened.studies))
+    _preparing.add(task)
+    task.add_done_callback(_preparing.discard)
+
+
+async def _made(call: PageCall, principal: Principal, studies: tuple[str, ...]) -> None:
+    with contextlib.suppress(LeadglassError):  # whoever asks for them is told
+        selection = Selection(Level.STUDY, study_uids=studies)
+        await call.doorway.metadata.series(principal, selection, call.origin + BASE)
 
 
 async def closed(call: PageCall) -> Response:
