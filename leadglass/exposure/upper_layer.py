@@ -87,6 +87,7 @@ class Agreement:
 
     answer: AssociateAC
     accepted: Mapping[int, AcceptedContext]
+    by_syntax: Mapping[str, AcceptedContext]  # the first for each abstract syntax
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ async def associate(stream: Stream, asked: Request) -> Answer:
         return Talk(stream, reader, agreed)
     answer = await reader.next()
     if isinstance(answer, AssociateAC):
-        return Talk(stream, reader, Agreement(answer, _accepted(answer, asked.form)))
+        return Talk(stream, reader, _agreed(answer, asked.form))
     if isinstance(answer, AssociateRJ | Abort | Silence):
         return answer
     return Silence.MALFORMED
@@ -148,6 +149,7 @@ class Talk:
     def __init__(self, stream: Stream, reader: _Reader, agreed: Agreement) -> None:
         self.agreed = agreed
         self.accepted = agreed.accepted
+        self._limit = agreed.answer.user.max_pdu_length
         self._stream = stream
         self._reader = reader
         self._assembler = MessageAssembler(self.accepted)
@@ -161,7 +163,7 @@ class Talk:
 
     def context(self, abstract_syntax: str) -> AcceptedContext | None:
         """The accepted context for this SOP class, if there is one."""
-        return next((found for found in self.accepted.values() if found.abstract_syntax == abstract_syntax), None)
+        return self.agreed.by_syntax.get(abstract_syntax)
 
     async def echo(self) -> int:
         """C-ECHO; its status. The verification context must have been accepted."""
@@ -169,7 +171,7 @@ class Talk:
         if context is None:
             raise ValueError("there is no context for verification")
         self._message_id += 1
-        await self._send(context, c_echo_rq(self._message_id))
+        await self._stream.write(_echo_request(self._message_id, context.id, self._limit))
         command, _ = await self._response()
         return self._status(command)
 
@@ -220,8 +222,7 @@ class Talk:
             self._stream.close()
 
     async def _send(self, context: AcceptedContext, command: Command, data: bytes | None = None) -> None:
-        limit = self.agreed.answer.user.max_pdu_length
-        pieces = message_pdus(context.id, encode_command(command), None if data is None else (data,), limit)
+        pieces = message_pdus(context.id, encode_command(command), None if data is None else (data,), self._limit)
         await self._stream.write(b"".join(pieces))
 
     async def _response(self) -> tuple[Command, bytes]:
@@ -299,6 +300,11 @@ class _Reader:
 
 
 @lru_cache(maxsize=64)
+def _echo_request(message_id: int, context_id: int, limit: int) -> bytes:
+    return b"".join(message_pdus(context_id, encode_command(c_echo_rq(message_id)), None, limit))
+
+
+@lru_cache(maxsize=64)
 def _agreement(form: Form, pdu: bytes) -> Agreement | None:
     """What this A-ASSOCIATE-AC gives, None if it is none."""
     try:
@@ -306,17 +312,20 @@ def _agreement(form: Form, pdu: bytes) -> Agreement | None:
     except InvalidPduError:
         return None
     assert isinstance(answer, AssociateAC)
-    return Agreement(answer, _accepted(answer, form))
+    return _agreed(answer, form)
 
 
-def _accepted(answer: AssociateAC, form: Form) -> dict[int, AcceptedContext]:
-    found = {}
+def _agreed(answer: AssociateAC, form: Form) -> Agreement:
+    found: dict[int, AcceptedContext] = {}
+    by_syntax: dict[str, AcceptedContext] = {}
     for result in answer.contexts:
         proposed = form.proposed.get(result.id)
         if proposed is None or result.result != ContextReason.ACCEPTED:
             continue
         if result.transfer_syntax in proposed.transfer_syntaxes:
-            found[result.id] = AcceptedContext(
+            accepted = AcceptedContext(
                 result.id, proposed.abstract_syntax, result.transfer_syntax, scu_role=True, scp_role=False
             )
-    return found
+            found[result.id] = accepted
+            by_syntax.setdefault(proposed.abstract_syntax, accepted)
+    return Agreement(answer, found, by_syntax)

@@ -15,10 +15,10 @@ from leadglass.wire.ul.codec import encode
 from leadglass.wire.ul.pdu import AssociateAC, AssociateRJ, ContextResult, UserInformation
 
 
-def accept(called="ANY", *, first=0, maker="1.2.3", contexts=EVERYTHING):
+def accept(called="ANY", *, first=0, maker="1.2.3", contexts=EVERYTHING, takes=16384):
     results = tuple(ContextResult(one.id, first if place == 0 else 0, one.transfer_syntaxes[0]) for place, one in
                     enumerate(contexts))  # fmt: skip
-    return encode(AssociateAC(called, "LEADGLASS", results, UserInformation(16384, maker, "X")))
+    return encode(AssociateAC(called, "LEADGLASS", results, UserInformation(takes, maker, "X")))
 
 
 def asked(pieces, contexts=EVERYTHING, called="ANY"):
@@ -73,3 +73,9 @@ def test_what_comes_behind_an_answer_is_not_lost():
     assert asked([refusal]) == AssociateRJ(1, 1, 7)
     assert asked([]) is Silence.NOTHING
     assert asked([b"HTTP/1.1 400 Bad Request\r\n\r\n"]) is Silence.NOT_DICOM
+
+
+@pytest.mark.parametrize("takes", [1, 7, 12])
+def test_who_takes_too_little_for_any_message_is_not_talked_to(takes):
+    """Else the first question would end the audit."""
+    assert asked([accept(takes=takes)]) is Silence.MALFORMED
