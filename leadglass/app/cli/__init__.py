@@ -8,7 +8,20 @@ from typing import Annotated
 import typer
 
 from leadglass import __version__
-from leadglass.app.cli import accounts, conformance, data, devices, journal, keys, scan, scu, server, status, tokens
+from leadglass.app.cli import (
+    accounts,
+    conformance,
+    data,
+    devices,
+    journal,
+    keys,
+    scan,
+    scu,
+    server,
+    shares,
+    status,
+    tokens,
+)
 from leadglass.app.cli.output import INTERRUPTED, fail, fail_on_file, fail_unexpectedly, prepare, say
 from leadglass.core.errors import LeadglassError
 
@@ -32,6 +45,7 @@ scu.register(app)
 data.register(app)
 journal.register(app)
 keys.register(app)
+shares.register(app)
 tokens.register(app)
 accounts.register(app)
 scan.register(app)
