@@ -44,10 +44,12 @@ def _maxmind(path: Path) -> Lookup:
     except ImportError as error:
         comment = "MaxMind's databases need a library: pip install 'leadglass[maxmind]'."
         raise LeadglassError(ErrorCode.UNAVAILABLE, comment) from error
+    # The library checks little before it takes a file at its word: what it runs into says that the file is damaged.
+    faults = (maxminddb.InvalidDatabaseError, ValueError, TypeError, LookupError, RecursionError, ArithmeticError)
     damaged = LeadglassError(ErrorCode.USAGE, f"{path} is no database of MaxMind, or damaged.")
     try:
         database = maxminddb.open_database(path, maxminddb.MODE_MEMORY)
-    except (maxminddb.InvalidDatabaseError, ValueError) as error:
+    except faults as error:
         raise damaged from error
 
     def of(address: str) -> Owner:
@@ -55,11 +57,11 @@ def _maxmind(path: Path) -> Lookup:
             return Owner()
         try:
             record, length = database.get_with_prefix_len(address)
-        except (maxminddb.InvalidDatabaseError, ValueError) as error:
+            network = ipaddress.ip_network(f"{address}/{length}", strict=False)
+        except faults as error:
             raise damaged from error
         if not isinstance(record, dict):
             return Owner()
-        network = ipaddress.ip_network(f"{address}/{length}", strict=False)
         return Owner(str(network), _country(record), _organisation(record))
 
     return of

@@ -7,6 +7,8 @@ import json
 
 import mmdb
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from leadglass.app.audits.owner_files import read_owner_files
 from leadglass.core.errors import ErrorCode, LeadglassError
@@ -67,6 +69,20 @@ def test_a_database_with_a_hole_is_refused_when_it_is_asked(files, tmp_path):
     path.write_bytes(whole)
     with pytest.raises(LeadglassError, match="damaged"):
         read_owner_files([path]).of("192.0.2.5")
+
+
+@given(st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), min_size=1, max_size=6))
+def test_a_database_with_any_bytes_changed_says_something_or_is_refused(tmp_path_factory, changes):
+    data = bytearray(mmdb.written({"192.0.2.0/24": CITY, "2001:db8::/32": SYSTEM}))
+    for place, byte in changes:
+        data[-1 - place % len(data)] = byte
+    path = tmp_path_factory.getbasetemp() / "changed.mmdb"
+    path.write_bytes(data)
+    try:
+        owners = read_owner_files([path])
+        assert all(len(owners.of(address).organisation) <= 120 for address in ("192.0.2.7", "2001:db8::1"))
+    except LeadglassError as refused:
+        assert refused.code is ErrorCode.USAGE
 
 
 def test_without_the_library_it_says_how_to_get_it(files, monkeypatch):
