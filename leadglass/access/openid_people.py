@@ -22,6 +22,7 @@ from leadglass.access.openid import UnacceptableError, groups_of, subject_of
 from leadglass.core.accounts import Role
 
 CALLBACK: Final = "/sign-in/provider/callback"  # below an origin of ours: what is registered with the provider
+MAX_AGE: Final = 12 * 3600  # seconds: as long as a session here
 MAX_CODE: Final = 4096  # characters of an authorization code
 _MANY_FACTORS: Final = "mfa"  # RFC 8176: the provider asked for more than one
 _NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9._-]+")
@@ -62,17 +63,24 @@ class Entitled:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who somebody is, by the provider. `groups` is None where the ID token does not tell them."""
+    """Who somebody is, by the provider. `groups` is None where the ID token does not tell them; `proved_at` (seconds)
+    is when it was proved, 0 if that is not told."""
 
     subject: str
     display: str
     wanted_name: str
     many_factors: bool
     groups: frozenset[str] | None
+    proved_at: int = 0
 
 
-def authorization_address(settings: PeopleSettings, token_key: bytes, ticket: str, origin: str) -> str:
-    """Where a browser with this ticket is sent."""
+def authorization_address(
+    settings: PeopleSettings, token_key: bytes, ticket: str, origin: str, *, fresh: bool = False
+) -> str:
+    """Where a browser with this ticket is sent. `fresh`: whoever is signed in there proves once more who it is.
+
+    With a `max_age` the ID token has to say when that was (OpenID Connect Core 3.1.2.1).
+    """
     challenge = _b64(hashlib.sha256(verifier(token_key, ticket).encode("ascii")).digest())
     query = {
         "response_type": "code",
@@ -83,7 +91,8 @@ def authorization_address(settings: PeopleSettings, token_key: bytes, ticket: st
         "nonce": nonce(token_key, ticket),
         "code_challenge": challenge,
         "code_challenge_method": "S256",
-    }
+        "max_age": "0" if fresh else str(MAX_AGE),
+    } | ({"prompt": "login"} if fresh else {})
     joined = "&" if "?" in settings.authorization_url else "?"
     return f"{settings.authorization_url}{joined}{urlencode(query)}"
 
@@ -139,6 +148,7 @@ def identity_of(
         _wanted_name(claims),
         isinstance(methods, list) and _MANY_FACTORS in methods,
         groups_of(claims, groups_claim) if told else None,
+        _proved_at(claims),
     )
 
 
@@ -157,6 +167,11 @@ def account_names(identity: Identity, subject: str) -> tuple[str, str]:
     mark = hashlib.sha256(subject.encode("utf-8", "replace")).hexdigest()[:8]
     wanted = identity.wanted_name
     return (wanted, f"{wanted}-{mark}") if is_account_name(wanted) else (f"provider-{mark}", f"provider-{mark}")
+
+
+def _proved_at(claims: Mapping[str, Any]) -> int:
+    moment = claims.get("auth_time")
+    return moment if isinstance(moment, int) and not isinstance(moment, bool) and 0 < moment < 2**40 else 0
 
 
 def _wanted_name(claims: Mapping[str, Any]) -> str:

@@ -41,6 +41,7 @@ def doorway_of(archive: Archive, ledger: Ledger | None = None) -> WebDoorway:
         admin=_admin(archive),
         sign_in=archive.sign_in,
         own_account=archive.own_account,
+        provider=archive.provider_sign_in,
     )
 
 

@@ -36,7 +36,7 @@ from leadglass.core.people import People
 from leadglass.core.ports import ProviderDocuments, State
 from leadglass.core.sessions import OneTimeCode, Purpose
 from leadglass.services.account_names import is_taken
-from leadglass.services.sessions import Known
+from leadglass.services.sessions import Known, Person
 from leadglass.services.sign_in import SignIn
 from leadglass.services.sign_in_steps import BUSY, Step
 
@@ -112,13 +112,14 @@ class ProviderSignIn:
         self._now = now
         self._asking = 0
 
-    def depart(self, origin: str) -> Departure:
-        """On to the provider. Nothing is written."""
+    def depart(self, origin: str, *, fresh: bool = False) -> Departure:
+        """On to the provider, to prove once more who it is if `fresh`. Nothing is written."""
         text = ticket(self._key, _PURPOSE, secrets.token_bytes(TICKET_RANDOM), self._now() + LIFETIME)
-        return Departure(authorization_address(self._settings, self._key, text, origin), text)
+        return Departure(authorization_address(self._settings, self._key, text, origin, fresh=fresh), text)
 
-    async def arrive(self, back: Return, origin: str, known: Known) -> Step:
-        """Back from the provider. NOT_AUTHENTICATED, with one sentence, whatever does not hold."""
+    async def arrive(self, back: Return, origin: str, known: Known, replacing: Person | None = None) -> Step:
+        """Back from the provider. NOT_AUTHENTICATED, with one sentence, whatever does not hold. `replacing` is who is
+        signed in already: its session ends, if it is the same person."""
         ends = ticket_ends(self._key, _PURPOSE, back.ticket, self._now())
         try:
             if ends is None or not is_state(self._key, back.ticket, back.state):
@@ -129,7 +130,7 @@ class ProviderSignIn:
         except UnacceptableError as error:
             cause = f"provider-{error.cause}"
             return await self._sign_in.apart(self._sign_in.steps.refuse, cause, "", known, NOT_LET_IN)
-        return await self._sign_in.apart(self._let_in, back.ticket, ends, identity, known)
+        return await self._sign_in.apart(self._let_in, back.ticket, ends, identity, known, replacing)
 
     async def _asked(self, back: Return, origin: str) -> Identity:
         """Ask the provider, beside the threads in which passwords are hashed: it may be slow."""
@@ -162,7 +163,7 @@ class ProviderSignIn:
 
     # --- what runs in the threads of signing in -----------------------------------------------------------------------
 
-    def _let_in(self, text: str, ends: int, identity: Identity, known: Known) -> Step:
+    def _let_in(self, text: str, ends: int, identity: Identity, known: Known, replacing: Person | None) -> Step:
         subject = f"{identity.subject}@{self._tokens.issuer}"
         if not self._people.use_once(OneTimeCode(code_digest(self._key, text), Purpose.USED, subject, ends)):
             self._sign_in.steps.refuse("provider-again", "", known, NOT_LET_IN)
@@ -177,7 +178,11 @@ class ProviderSignIn:
         else:
             account = self._brought_up_to_date(account, identity, gives, known)
         proved = identity.many_factors or self._settings.asks_second_factor
-        return self._sign_in.steps.step(account, "provider", known, proved=proved)
+        same = replacing is not None and replacing.account.name == account.name
+        replaces = replacing.session.digest if replacing is not None and same else b""
+        # Somebody who was signed in there for hours has proved nothing now.
+        raised = identity.proved_at * 1_000_000_000
+        return self._sign_in.steps.step(account, "provider", known, replaces, proved=proved, raised=raised)
 
     def _added(self, subject: str, identity: Identity, gives: Entitled, known: Known) -> Account:
         names = account_names(identity, subject)

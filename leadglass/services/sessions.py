@@ -57,13 +57,16 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a person is known by besides the account: from where, with what, and what the session is limited to."""
+    """What a person is known by besides the account: from where, with what, and what the session is limited to.
+
+    `raised` is when the person proved who it is (nanoseconds), where that was not just now."""
 
     address: str = ""
     agent: str = ""
     studies: frozenset[str] = frozenset()
     parent: bytes = b""
     emergency: str = ""
+    raised: int | None = None
 
 
 class Sessions:
@@ -94,7 +97,7 @@ class Sessions:
                 created=now,
                 expires=self._end_of(known, now),
                 last_seen=now,
-                raised=now,
+                raised=now if known.raised is None else min(known.raised, now),
                 address=known.address,
                 agent=known.agent[:MAX_AGENT],
                 studies=known.studies,

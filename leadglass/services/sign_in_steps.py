@@ -87,17 +87,27 @@ class SignInSteps:
         self._rules = rules
         self._now = now
 
-    def step(self, account: Account, how: str, known: Known, replaces: bytes = b"", *, proved: bool = False) -> Step:
-        """After the first proof: a session, or what is still missing. `proved`: it was two factors already."""
+    def step(
+        self,
+        account: Account,
+        how: str,
+        known: Known,
+        replaces: bytes = b"",
+        *,
+        proved: bool = False,
+        raised: int | None = None,
+    ) -> Step:
+        """After the first proof: a session, or what is still missing. `proved`: it was two factors already; `raised`:
+        when that was, if not just now."""
         details = {"how": how, "replaces": replaces.hex()}
         if proved or account.disabled:
-            return self.begin(account, how, known, replaces)
+            return self.begin(account, how, known, replaces, raised=raised)
         if account.second_factor:
             code = self._codes.make(Purpose.SECOND_FACTOR, account.name, {"stage": PROVE, **details})
             return NeedsSecond(code, bool(account.totp_secret), bool(account.passkeys), bool(account.recovery))
         if self._rules.demands_second(account):
             return MustEnrol(self._codes.enrolment(account.name, **details))
-        return self.begin(account, how, known, replaces)
+        return self.begin(account, how, known, replaces, raised=raised)
 
     def taken(self, code: str, stage: str, known: Known, *, patient: bool = True) -> OneTimeCode:
         """The code of a step, used up while it is looked at: of two tries at the same time one counts. What cannot be
@@ -120,14 +130,21 @@ class SignInSteps:
         self.refuse(cause, found.subject, known)
 
     def begin(
-        self, account: Account, how: str, known: Known, replaces: bytes = b"", *, emergency: str = ""
+        self,
+        account: Account,
+        how: str,
+        known: Known,
+        replaces: bytes = b"",
+        *,
+        emergency: str = "",
+        raised: int | None = None,
     ) -> SignedIn:
         """A session for somebody who has proved all that is asked for; journalled before it counts."""
         if account.disabled:
             self.refuse("disabled", account.name, known)
         self.guard.note_right(network_of(known.address), account.name)
         self.note(EventKind.USER_AUTHENTICATION, "person-signed-in", account.name, known, how=how)
-        plain = Known(known.address, known.agent, emergency=emergency)
+        plain = Known(known.address, known.agent, emergency=emergency, raised=raised)
         cookie = self._sessions.begin(account, Audience.PAGES, plain)
         if replaces:
             self._sessions.take_over(replaces, cookie, account.name)

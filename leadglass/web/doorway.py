@@ -19,6 +19,7 @@ from leadglass.services.ingest import Ingest
 from leadglass.services.journal_reading import JournalReading
 from leadglass.services.metadata import Metadata
 from leadglass.services.own_account import OwnAccount
+from leadglass.services.provider_sign_in import ProviderSignIn
 from leadglass.services.quotas import Lease, Quotas
 from leadglass.services.render import Render
 from leadglass.services.retrieve import Retrieve
@@ -94,6 +95,7 @@ class WebDoorway:
     viewer: ViewerSite = field(default_factory=ViewerSite)
     shares_site: SharesSite = field(default_factory=SharesSite)
     admin: AdminServices | None = None
+    provider: ProviderSignIn | None = None  # where people sign in beside here
 
 
 @dataclass(frozen=True, slots=True)

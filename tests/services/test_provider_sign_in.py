@@ -289,3 +289,27 @@ async def test_keys_that_changed_are_fetched_again(there: There) -> None:
     there.documents.answers[KEYS_URL] = {"keys": [public(OTHER, "one")]}
     there.key = OTHER
     await there.signed_in()
+
+
+async def test_who_was_signed_in_there_for_hours_has_given_no_fresh_proof(there: There) -> None:
+    now = int(there.clock.now)
+    assert not there.people.sessions.fresh(await there.signed_in())
+    assert not there.people.sessions.fresh(await there.signed_in(auth_time=now - 3600))
+    assert not there.people.sessions.fresh(await there.signed_in(auth_time="now"))
+    assert there.people.sessions.fresh(await there.signed_in(auth_time=now - 10))
+
+
+async def test_a_fresh_proof_there_takes_the_place_of_the_session_here(there: There) -> None:
+    before = await there.signed_in()
+    asked = parse_qs(urlsplit(there.provider.depart(ORIGIN, fresh=True).address).query)
+    assert asked["prompt"] == ["login"] and asked["max_age"] == ["0"]
+    ticket, told = there.depart()
+    assert told["max_age"] == "43200" and "prompt" not in told
+    there.answers(told, auth_time=int(there.clock.now))
+    step = await there.provider.arrive(Return(ticket, told["state"], "the-code"), ORIGIN, HERE, before)
+    assert isinstance(step, SignedIn)
+    assert len(there.people.people.sessions(before.account.name)) == 1
+    ticket, told = there.depart()
+    there.answers(told, sub="ugo", preferred_username="ugo")
+    await there.provider.arrive(Return(ticket, told["state"], "the-code"), ORIGIN, HERE, before)
+    assert len(there.people.people.sessions(before.account.name)) == 1

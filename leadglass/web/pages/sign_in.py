@@ -26,6 +26,8 @@ _STEP_SECONDS: Final = 1200
 _FACTORS: Final = (("totp", "t"), ("passkey", "p"), ("recovery", "r"))
 _MENDABLE: Final = (ErrorCode.NOT_AUTHENTICATED, ErrorCode.USAGE)
 _SIGN_IN: Final = "sign_in/sign_in.html"
+SECOND: Final = "sign_in/second.html"
+CONFIRM: Final = "sign_in/confirm.html"
 
 
 def known_of(call: PageCall) -> Known:
@@ -40,13 +42,22 @@ def next_of(call: PageCall) -> str:
 
 async def form(call: PageCall) -> Response:
     """GET /sign-in."""
-    return page(call, _SIGN_IN, {"next": next_of(call), "name": "", "wrong": ""})
+    return sign_in_page(call)
+
+
+def sign_in_page(call: PageCall, *, wrong: str = "", status: int = 200) -> Response:
+    """The form for name and password, and the other ways that there are."""
+    return page(call, _SIGN_IN, {**_sign_in_values(call), "name": "", "wrong": wrong}, status=status)
+
+
+def _sign_in_values(call: PageCall) -> dict[str, Any]:
+    return {"next": next_of(call), "provider": call.doorway.provider is not None}
 
 
 async def password(call: PageCall) -> Response:
     """POST /sign-in."""
     name = call.form.text("name")
-    values = {"next": next_of(call), "name": name}
+    values = {**_sign_in_values(call), "name": name}
 
     async def work() -> Step:
         return await call.doorway.sign_in.password(name, call.form.secret("password"), known_of(call))
@@ -56,7 +67,7 @@ async def password(call: PageCall) -> Response:
 
 async def confirm_form(call: PageCall) -> Response:
     """GET /confirm: before something dangerous."""
-    return page(call, "sign_in/confirm.html", {"next": next_of(call), "wrong": ""})
+    return page(call, CONFIRM, {"next": next_of(call), "wrong": ""})
 
 
 async def confirm(call: PageCall) -> Response:
@@ -66,42 +77,42 @@ async def confirm(call: PageCall) -> Response:
         given = call.form.secret("password")
         return await call.doorway.sign_in.password(call.who.account.name, given, known_of(call), call.who)
 
-    return await tried(call, work, "sign_in/confirm.html", {"next": next_of(call)})
+    return await tried(call, work, CONFIRM, {"next": next_of(call)})
 
 
 async def second_form(call: PageCall) -> Response:
     """GET /sign-in/second."""
-    _, factors = _step_of(call)
-    return page(call, "sign_in/second.html", {"next": next_of(call), "wrong": "", **factors})
+    _, factors = step_of(call)
+    return page(call, SECOND, {"next": next_of(call), "wrong": "", **factors})
 
 
 async def second(call: PageCall) -> Response:
     """POST /sign-in/second: the code of an authenticator app, or a recovery code."""
-    code, factors = _step_of(call)
+    code, factors = step_of(call)
     text = call.form.text("code").replace(" ", "")
 
     async def work() -> Step:
         use = call.doorway.sign_in.totp if text.isdecimal() and len(text) == 6 else call.doorway.sign_in.recovery
         return await use(code, text, known_of(call))
 
-    return await tried(call, work, "sign_in/second.html", {"next": next_of(call), **factors})
+    return await tried(call, work, SECOND, {"next": next_of(call), **factors})
 
 
 async def enrol_second_form(call: PageCall) -> Response:
     """GET /sign-in/authenticator: what an authenticator app needs."""
-    code, _ = _step_of(call)
+    code, _ = step_of(call)
     try:
         values = await _offered(call, code)
     except LeadglassError as error:
         if error.code is not ErrorCode.NOT_AUTHENTICATED:
             raise
-        return page(call, _SIGN_IN, {"next": next_of(call), "name": "", "wrong": error.comment}, status=403)
+        return sign_in_page(call, wrong=error.comment, status=403)
     return page(call, "sign_in/authenticator.html", {"next": next_of(call), "wrong": "", **values})
 
 
 async def enrol_second(call: PageCall) -> Response:
     """POST /sign-in/authenticator: the app shows by a code that it has the key."""
-    code, _ = _step_of(call)
+    code, _ = step_of(call)
     digits = call.form.text("code").replace(" ", "")
     try:
         signed_in = await call.doorway.sign_in.confirm_totp(code, digits, known_of(call))
@@ -111,7 +122,7 @@ async def enrol_second(call: PageCall) -> Response:
         try:
             values = await _offered(call, code)
         except LeadglassError:
-            return page(call, _SIGN_IN, {"next": next_of(call), "name": "", "wrong": error.comment}, status=403)
+            return sign_in_page(call, wrong=error.comment, status=403)
         shown = {"next": next_of(call), "wrong": error.comment, **values}
         return page(call, "sign_in/authenticator.html", shown, status=403)
     return entered(call, signed_in)
@@ -175,19 +186,29 @@ def stepped(call: PageCall, step: Step) -> Response:
     """In, or on to what is still missing."""
     if isinstance(step, SignedIn):
         return entered(call, step)
-    onward = f"?next={quote(next_of(call), safe='')}"
+    path, code = further(step, next_of(call))
+    return begun(call, code, path)
+
+
+def further(step: NeedsSecond | MustEnrol, wanted: str) -> tuple[str, str]:
+    """Where a step goes on, and what the browser keeps for it; `wanted` is where to go once signed in."""
+    onward = f"?next={quote(wanted, safe='')}"
     if isinstance(step, MustEnrol):
-        return begun(call, step.code, f"/sign-in/authenticator{onward}")
-    assert isinstance(step, NeedsSecond)
+        return f"/sign-in/authenticator{onward}", step.code
     factors = "".join(letter for name, letter in _FACTORS if getattr(step, name))
-    return begun(call, f"{step.code}.{factors}", f"/sign-in/second{onward}")
+    return f"/sign-in/second{onward}", f"{step.code}.{factors}"
 
 
 def begun(call: PageCall, code: str, path: str) -> Response:
     """On to a further step, whose code the browser keeps for some minutes."""
     answer = seen_other(call, path)
-    put_cookie(answer, STEP_COOKIE, code, seconds=_STEP_SECONDS)
+    keep_step(answer, code)
     return answer
+
+
+def keep_step(answer: Response, code: str) -> None:
+    """Have the browser keep the code of a step."""
+    put_cookie(answer, STEP_COOKIE, code, seconds=_STEP_SECONDS)
 
 
 def entered(call: PageCall, signed_in: SignedIn) -> Response:
@@ -206,7 +227,7 @@ async def _offered(call: PageCall, code: str) -> dict[str, Any]:
     return {"secret": offer.secret, "picture": qr_picture(offer.uri)}
 
 
-def _step_of(call: PageCall) -> tuple[str, dict[str, bool]]:
+def step_of(call: PageCall) -> tuple[str, dict[str, bool]]:
     """The code of the step, and the factors that are asked for. They choose what the page shows, and nothing else."""
     code, _, letters = named_cookie(call.request, STEP_COOKIE).partition(".")
     return code, {name: letter in letters for name, letter in _FACTORS}

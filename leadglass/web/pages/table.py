@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from leadglass.web.pages import account, emergency, home, journal, sign_in, static, viewing
+from leadglass.web.pages import account, emergency, home, journal, passkeys, provider, sign_in, static, viewing
 from leadglass.web.pages.administration import table as administration
 from leadglass.web.pages.page import Entry, Page
 from leadglass.web.pages.sharing import mine as sharing
@@ -19,6 +19,8 @@ PAGES: Final[tuple[Page, ...]] = (
     *administration.PAGES,
     *journal.PAGES,
     *sign_in.PAGES,
+    *passkeys.PAGES,
+    *provider.PAGES,
     *account.PAGES,
     *emergency.PAGES,
     *sharing.PAGES,
