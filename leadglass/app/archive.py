@@ -13,6 +13,8 @@ from leadglass.app.certificates import authority_of
 from leadglass.app.config import Config
 from leadglass.app.facts import gather
 from leadglass.app.home import Home
+from leadglass.app.peer import DeviceCalls
+from leadglass.app.watch import Watch
 from leadglass.core.ports import Catalog
 from leadglass.index.catalog import SqliteCatalog
 from leadglass.index.state import SqliteState
@@ -28,6 +30,7 @@ from leadglass.services.accounts import Accounts
 from leadglass.services.admit import Gate
 from leadglass.services.budget import BufferBudget
 from leadglass.services.credentials import Credentials
+from leadglass.services.device_test import DeviceTest
 from leadglass.services.devices import DeviceRegister
 from leadglass.services.find import Find
 from leadglass.services.frames import Frames
@@ -38,10 +41,12 @@ from leadglass.services.metadata import Metadata
 from leadglass.services.one_time_codes import OneTimeCodes
 from leadglass.services.open_records import OpenRecords
 from leadglass.services.openid import OpenId
+from leadglass.services.oversight import Oversight
 from leadglass.services.own_account import OwnAccount
 from leadglass.services.programs import Programs
 from leadglass.services.provider_sign_in import ProviderSignIn
 from leadglass.services.recovery import Recovery
+from leadglass.services.refused import RefusedCallers
 from leadglass.services.render import Render
 from leadglass.services.retrieve import Retrieve
 from leadglass.services.second_factors import SecondFactors
@@ -101,6 +106,9 @@ class Archive:
     viewing: Viewing
     studies: Studies
     journal_reading: JournalReading
+    refused: RefusedCallers
+    device_test: DeviceTest
+    oversight: Oversight
     threads: ThreadPoolExecutor
 
 
@@ -261,5 +269,15 @@ def open_archive(home: Home, config: Config, keys: KeySet, *, budget: BufferBudg
             ),
             Studies(gate, catalog, state, journal, finding),
             journal_reading,
+            RefusedCallers(gate, book, journal),
+            DeviceTest(gate, state, DeviceCalls(state, keys.ca, config), journal),
+            Oversight(
+                gate,
+                watch=Watch(home, config, state, keys.ca),
+                book=book,
+                catalog=catalog,
+                state=state,
+                journal=journal,
+            ),
             threads,
         )

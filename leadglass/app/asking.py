@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from leadglass.app.calling import Peer
 from leadglass.app.import_sources import READ_FAILURES, Source, Unreadable, sources
 from leadglass.app.importing import PIECE, look
+from leadglass.app.peer import Peer
 from leadglass.core.attributes import Attribute, AttributeSet
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.limits import MAX_PRESENTATION_CONTEXTS

@@ -3,53 +3,17 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from leadglass.app.archive import Archive
 from leadglass.app.certificates import Certificates
+from leadglass.app.peer import Peer
 from leadglass.core.device import Endpoint
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.principal import Principal
-from leadglass.net.dialer import DialOptions
-from leadglass.net.proposals import association_request
-from leadglass.net.requestor import Requestor, dial
 from leadglass.net.tls import client_context
-from leadglass.wire.ul.pdu import ProposedContext
 
 DEFAULT_TITLE = "LEADGLASS"
-# PS3.8 table 9-21: result/source/reason
-_REJECTIONS = {
-    "1/1/1": "it gives no reason",
-    "1/1/3": "it does not know our AE title, or not from this address",
-    "1/1/7": "it is not called by that AE title",
-    "2/3/1": "it is busy, try again",
-    "2/3/2": "it has too many associations, try again",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """Somebody to call, and who we say we are. `tls` is None for plain DICOM."""
-
-    endpoint: Endpoint
-    own_title: str
-    tls: ssl.SSLContext | None = None
-
-    def __str__(self) -> str:
-        return f"{self.endpoint.ae_title}@{self.endpoint.host}:{self.endpoint.port}"
-
-    async def dial(self, contexts: tuple[ProposedContext, ...], receives: Iterable[str] = ()) -> Requestor:
-        """Open an association. Raises what `net.dialer.open_association` raises."""
-        request = association_request(self.endpoint.ae_title, self.own_title, contexts, receives=receives)
-        try:
-            return await dial(self.endpoint.host, self.endpoint.port, request, DialOptions(ssl_context=self.tls))
-        except LeadglassError as error:
-            meaning = _REJECTIONS.get(error.comment.rsplit(" ", 1)[-1])
-            if error.code is ErrorCode.NOT_AUTHORISED and meaning:
-                raise LeadglassError(error.code, f"{error.comment} ({meaning}).") from error
-            raise
 
 
 def parse_endpoint(text: str, *, tls: bool = False) -> Endpoint | None:

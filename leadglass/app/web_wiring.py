@@ -60,4 +60,14 @@ def _shares_site(listeners: Iterable[WebListener]) -> SharesSite:
 
 
 def _admin(archive: Archive) -> AdminServices:
-    return AdminServices(accounts=archive.accounts, tokens=archive.tokens, journal=archive.journal_reading)
+    return AdminServices(
+        accounts=archive.accounts,
+        tokens=archive.tokens,
+        journal=archive.journal_reading,
+        devices=archive.devices,
+        credentials=archive.credentials,
+        device_test=archive.device_test,
+        refused=archive.refused,
+        oversight=archive.oversight,
+        maintenance=archive.maintenance,
+    )

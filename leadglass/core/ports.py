@@ -307,6 +307,11 @@ class Catalog(Protocol):
         """Unserved versions, and studies known with two patients."""
         ...
 
+    def arrivals(self, since: int) -> list[tuple[int, int, int]]:
+        """What came each day (UTC) from `since` (nanoseconds since the epoch) on: days since the epoch, instances of
+        all versions, bytes of their data sets; days without are left out. Takes time by what came since then."""
+        ...
+
     def unread(self) -> tuple[int, int]:
         """How many unserved versions there are, and the bytes of their data sets."""
         ...
@@ -440,6 +445,15 @@ class Journal(Protocol):
     @property
     def writable(self) -> bool:
         """False once a write has failed: reads, exports and deletes then stop, stores go on."""
+        ...
+
+
+class DeviceCaller(Protocol):
+    """Calls devices to where they listen, as this archive; async."""
+
+    async def echo(self, device: Device) -> int:
+        """C-ECHO; its status. LeadglassError (UNAVAILABLE, NOT_AUTHORISED, ...) says in plain words why there is none;
+        USAGE if the device has no address."""
         ...
 
 

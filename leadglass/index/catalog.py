@@ -98,6 +98,10 @@ class SqliteCatalog:
         """Unserved versions, and studies known with two patients."""
         return self._reader.conflicts()
 
+    def arrivals(self, since: int) -> list[tuple[int, int, int]]:
+        """What came each day from `since` on."""
+        return self._reader.arrivals(since)
+
     def trashed(self) -> list[str]:
         """Study Instance UIDs that are hidden, those of studies still to come too."""
         return self._reader.trashed()

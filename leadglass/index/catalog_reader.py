@@ -51,6 +51,13 @@ _STATISTICS = """SELECT
     (SELECT count(DISTINCT study_uid) FROM studies WHERE trashed), (SELECT coalesce(sum(bytes), 0) FROM segments)"""
 _STATISTIC_NAMES = ("patients", "studies", "series", "instances", "versions", "trashed_studies", "bytes")
 
+# Only segments that something came into since then: what is older is not read.
+_ARRIVALS = f"""SELECT i.received_at / :day, count(*), sum(i.length)
+    FROM segments g CROSS JOIN segment_series n ON n.segment = g.id CROSS JOIN series e ON e.id = n.series
+    CROSS JOIN instances i ON {_IN_SERIES} AND i.segment = g.id
+    WHERE g.last_order >= :since AND i.received_at >= :since GROUP BY 1 ORDER BY 1"""  # noqa: S608 - constants only
+_DAY = 24 * 3600 * 1_000_000_000  # nanoseconds
+
 _UNSERVED = f"""SELECT i.uid, i.version, s.study_uid, e.series_uid, i.received_at
     {_FROM_INSTANCE} WHERE i.served = 0 ORDER BY i.received_at, i.id"""
 _OF_TWO = """SELECT s.study_uid, p.issuer, p.patient_id FROM studies s JOIN patients p ON p.id = s.patient
@@ -178,6 +185,11 @@ class CatalogReader:
             for row in self._engine.read(_OF_TWO)
         ]
         return found
+
+    def arrivals(self, since: int) -> list[tuple[int, int, int]]:
+        """What came each day from `since` on: days since the epoch, instances of all versions, bytes."""
+        rows = self._engine.read(_ARRIVALS, {"day": _DAY, "since": since})
+        return [(int(day), int(count), int(size)) for day, count, size in rows]
 
     def trashed(self) -> list[str]:
         """Studies that are hidden, those still to come too."""

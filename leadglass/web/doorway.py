@@ -13,14 +13,21 @@ from leadglass.core.limits import MAX_INSTANCE, MAX_UPLOAD_MEMORY
 from leadglass.core.principal import Principal
 from leadglass.services.accounts import Accounts
 from leadglass.services.budget import BufferBudget
+from leadglass.services.credentials import Credentials
+from leadglass.services.device_test import DeviceTest
+from leadglass.services.devices import DeviceRegister
 from leadglass.services.find import Find
 from leadglass.services.frames import Frames
 from leadglass.services.ingest import Ingest
 from leadglass.services.journal_reading import JournalReading
+from leadglass.services.maintenance import Maintenance
 from leadglass.services.metadata import Metadata
+from leadglass.services.oversight import Oversight
 from leadglass.services.own_account import OwnAccount
 from leadglass.services.provider_sign_in import ProviderSignIn
 from leadglass.services.quotas import Lease, Quotas
+from leadglass.services.quotas import Quotas
+from leadglass.services.refused import RefusedCallers
 from leadglass.services.render import Render
 from leadglass.services.retrieve import Retrieve
 from leadglass.services.sessions import Person, Sessions
@@ -67,6 +74,12 @@ class AdminServices:
     accounts: Accounts
     tokens: Tokens
     journal: JournalReading
+    devices: DeviceRegister
+    credentials: Credentials
+    device_test: DeviceTest
+    refused: RefusedCallers
+    oversight: Oversight
+    maintenance: Maintenance
 
 
 @dataclass(frozen=True, slots=True)

@@ -357,6 +357,20 @@ def test_statistics_count(catalog):
     }
 
 
+def came(sop, moment, offset=0, segment="a" * 32):
+    one = entry(sop, offset=offset, segment=segment)
+    return replace(one, trailer=replace(one.trailer, received_at=moment))
+
+
+def test_what_came_is_counted_by_day(catalog):
+    day = 24 * 3600 * 10**9
+    catalog.add([came("1", 9 * day), came("2", 10 * day - 1, 1), came("3", 10 * day, 2, "b" * 32)], [])
+    catalog.add([came("3", 12 * day + 5, 3, "b" * 32), came("4", 12 * day + 6, 4, "c" * 32)], [])
+    assert catalog.arrivals(0) == [(9, 2, 200), (10, 1, 100), (12, 2, 200)]
+    assert catalog.arrivals(10 * day - 1) == [(9, 1, 100), (10, 1, 100), (12, 2, 200)]
+    assert catalog.arrivals(13 * day) == []
+
+
 def test_clear_and_adding_again_gives_the_same_answers(catalog):
     entries = [
         entry(f"{study}.{n}", study=f"{study}", series=f"{study}.1", patient=f"P{study % 3}", offset=n + 100 * study,

@@ -97,6 +97,7 @@ EXEMPT_FUNCTIONS = {
     "convert.transcoded": "pure: re-encodes bytes",
     "icons.icon": "pure: draws what stands for an object without a picture, the same for every one",
     "journal_export.exported": "a part of JournalReading.export: entries as text",
+    "refused.gathered": "pure: refusals among entries that were read for a principal",
     "identify.identity_of": "pure: identifiers out of a scan",
     "identify.key_scope_of": "pure: identifiers out of a scan",
     "metadata.version_of": "pure: the version of an instance as URLs carry it",
@@ -323,6 +324,12 @@ async def without_picture(work: Awaitable[object]) -> None:
         await work
 
 
+async def unanswered(work: Awaitable[object]) -> None:
+    """The device does not listen: journalled all the same."""
+    with pytest.raises(LeadglassError):
+        await work
+
+
 async def called(archive: Archive, kind: type, method: str, who: Principal = SYSTEM) -> bool:
     """Call a use case in a way that succeeds, in the archive of one study; False if its event rides elsewhere."""
     ways: dict[str, Any] = {
@@ -369,6 +376,11 @@ async def called(archive: Archive, kind: type, method: str, who: Principal = SYS
         "Metadata.series": lambda: archive.metadata.series(who, whole_study(1), ""),
         "Metadata.instances": lambda: archive.metadata.instances(who, whole_study(1), ""),
         "Metadata.xml": lambda: archive.metadata.xml(who, whole_study(1), ""),
+        "Oversight.standing": lambda: archive.oversight.standing(who),
+        "Oversight.alarms": lambda: archive.oversight.alarms(who),
+        "Oversight.holdings": lambda: archive.oversight.holdings(who, 30),
+        "RefusedCallers.lately": lambda: archive.refused.lately(who, 7),
+        "DeviceTest.echo": lambda: unanswered(archive.device_test.echo(who, "ct")),
         "JournalReading.page": lambda: archive.journal_reading.page(who, EVERYTHING, 10),
         "JournalReading.export": lambda: list(archive.journal_reading.export(who, EVERYTHING, ExportForm.CSV)),
         "JournalReading.standing": lambda: archive.journal_reading.standing(who),

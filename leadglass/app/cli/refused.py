@@ -7,7 +7,6 @@ import re
 import shlex
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -17,43 +16,9 @@ from leadglass.access.titles import is_valid_title
 from leadglass.app.cli.opening import HomeOption, JsonOption, opened
 from leadglass.app.cli.output import as_json, table
 from leadglass.core.audit import JournalFilter
-from leadglass.core.events import EventKind, JournalEvent
+from leadglass.core.events import EventKind
 from leadglass.journal.reader import read_journal
-
-DAY_NS = 24 * 3600 * 1_000_000_000
-REFUSALS = ("association-refused", "tls-refused")
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """One kind of caller that was turned away. `title` came from a stranger: it may hold anything printable."""
-
-    address: str
-    title: str
-    cause: str
-    hint: str
-    device: str
-    tls: bool
-
-    @classmethod
-    def of(cls, event: JournalEvent) -> Refusal:
-        """From the journal's event."""
-        details = event.details
-        cause = str(details.get("reason", ""))
-        return cls(
-            address=event.address,
-            title=str(details.get("title", "")),
-            cause=cause,
-            hint=str(details.get("hint", cause)),
-            device=event.principal,
-            tls=bool(details.get("tls", 0)),
-        )
-
-    def command(self) -> str:
-        """What would let it in, ready for a shell: everything that a stranger chose is quoted. Empty if nothing
-        should: a public address over plain DICOM, a title that cannot be one, a guesser."""
-        make = _COMMANDS.get(self.cause)
-        return make(self) if make else ""
+from leadglass.services.refused import DAY, REFUSALS, Refusal
 
 
 def refused(
@@ -62,17 +27,24 @@ def refused(
     json: JsonOption = False,
 ) -> None:
     """Who was refused lately, and the command that would let each in. Look before you paste: strangers call too."""
-    since = time.time_ns() - days * DAY_NS
+    since = time.time_ns() - days * DAY
     with opened(home) as archive:
         archive.journal.flush()
         wanted = JournalFilter(kinds=frozenset({EventKind.SECURITY_ALERT}), since=since)
         entries = list(read_journal(archive.home.journal, archive.keys.journal, wanted))
     found = [Refusal.of(entry.event) for entry in entries if entry.event.what in REFUSALS]
-    rows = [(item.address, item.title, item.hint, _at(item.command(), home)) for item in dict.fromkeys(found)]
+    rows = [(item.address, item.title, item.hint, _at(command(item), home)) for item in dict.fromkeys(found)]
     if json:
         as_json([dict(zip(("address", "title", "why", "enrol"), row, strict=True)) for row in rows])
     else:
         table("Refused", ("from", "calling title", "why", "to let it in"), rows)
+
+
+def command(refusal: Refusal) -> str:
+    """What would let it in, ready for a shell: everything that a stranger chose is quoted. Empty if nothing
+    should: a public address over plain DICOM, a title that cannot be one, a guesser."""
+    make = _COMMANDS.get(refusal.cause)
+    return make(refusal) if make else ""
 
 
 def _at(command: str, home: Path | None) -> str:

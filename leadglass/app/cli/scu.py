@@ -11,9 +11,10 @@ from typing import Annotated
 import typer
 
 from leadglass.app import asking
-from leadglass.app.calling import DEFAULT_TITLE, Peer, parse_endpoint, peer_at, peer_named
+from leadglass.app.calling import DEFAULT_TITLE, parse_endpoint, peer_at, peer_named
 from leadglass.app.cli.opening import HomeOption, JsonOption, opened, operator
 from leadglass.app.cli.output import DONE_IN_PART, as_json, bar, complain, count, say, shown, table
+from leadglass.app.peer import Peer
 from leadglass.core.attributes import Attribute
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.dicom.dictionary import keyword_of

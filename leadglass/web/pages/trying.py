@@ -39,20 +39,24 @@ async def tried(call: PageCall, work: Callable[[], Result]) -> Result:
         raise Wrong(in_words(call, error.comment)) from None
 
 
-def in_words(call: PageCall, sentence: str) -> str:
-    """A use case's sentence in the language of who reads, where there is one; else as it is."""
-    for key, pattern in _patterns():
-        found = pattern.fullmatch(sentence)
-        if found is not None:
-            return said(language_of(call), key, **found.groupdict())
-    return sentence
+def in_words(call: PageCall, comment: str) -> str:
+    """What a use case says, sentence by sentence in the language of who reads; as it is where one is not known."""
+    language, rest, known = language_of(call), comment, []
+    while rest:
+        found = next(((key, hit) for key, pattern in _patterns() if (hit := pattern.match(rest))), None)
+        if found is None:
+            return comment
+        key, hit = found
+        known.append(said(language, key, **hit.groupdict()))
+        rest = rest[hit.end() :]
+    return " ".join(known)
 
 
 @cache
 def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
     """The English sentences by key; a place in one takes whatever stands there."""
     return tuple(
-        (key, re.compile(_PLACE.sub(r"(?P<\1>.{1,200}?)", re.escape(text))))
+        (key, re.compile(_PLACE.sub(r"(?P<\1>.{1,200}?)", re.escape(text)) + r"(?: |$)"))
         for key, text in catalogue(ENGLISH).items()
         if key.startswith(_SENTENCES)
     )

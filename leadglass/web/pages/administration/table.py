@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from typing import Final
 
-from starlette.responses import Response
-
-from leadglass.core.principal import Right
-from leadglass.web.pages.administration import accounts, grants, tokens
-from leadglass.web.pages.page import Page, PageCall
-from leadglass.web.pages.rendering import seen_other
-
-
-async def start(call: PageCall) -> Response:
-    """GET /administration."""
-    return seen_other(call, accounts.HERE)
-
+from leadglass.web.pages.administration import (
+    accounts,
+    certificates,
+    devices,
+    grants,
+    overview,
+    safety,
+    storage,
+    tokens,
+)
+from leadglass.web.pages.page import Page
 
 PAGES: Final[tuple[Page, ...]] = (
-    Page("GET", "/administration", start, right=Right.ADMINISTER),
+    *overview.PAGES,
     *accounts.PAGES,
+    *devices.PAGES,
+    *certificates.PAGES,
     *tokens.PAGES,
     *grants.PAGES,
+    *storage.PAGES,
+    *safety.PAGES,
 )

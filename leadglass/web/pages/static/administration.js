@@ -12,3 +12,9 @@ document.addEventListener("click", async (event) => {
   }
   document.getElementById(`${button.dataset.copy}-copied`).textContent = button.dataset.copied;
 });
+// <input type="file" data-read-into="ID">: the text of a file, put into a field for who would otherwise paste it.
+document.addEventListener("change", async (event) => {
+  const target = event.target.dataset.readInto;
+  const file = event.target.files?.[0];
+  if (target && file && file.size < 65536) document.getElementById(target).value = await file.text();
+});
