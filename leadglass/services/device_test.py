@@ -44,10 +44,10 @@ class DeviceTest:
         device = self._state.device(name)  # a point look-up
         if device is None:
             raise LeadglassError(ErrorCode.NOT_FOUND, "There is no device of that name.")
-        if device.listens is None:
-            raise LeadglassError(ErrorCode.USAGE, "The device has no address to call.")
         began, outcome = self._clock(), Outcome.MINOR_FAILURE
         try:
+            if device.listens is None:
+                raise LeadglassError(ErrorCode.USAGE, "The device has no address to call.")
             status = await self._caller.echo(device)
             outcome = Outcome.MINOR_FAILURE if status else Outcome.SUCCESS
         finally:

@@ -66,6 +66,7 @@ EXEMPT_CLASSES = {
     "quotas.Quotas": "counts what principals ask for; gives nothing of patients",
     "quotas.Lease": "one request that Quotas counted",
     "sessions.Sessions": "it makes principals out of cookies: there is none to ask before it has decided",
+    "refused.Refusal": "a noun: a caller as an event that was read for a principal tells of it",
     "receipts.Receipts": "tells the time and the order; a part of Ingest",
     "passkeys.Passkeys": "a part of SignIn: compares proofs, gives nothing of patients",
     "second_factors.SecondFactors": "a part of SignIn: compares proofs, gives nothing of patients",
