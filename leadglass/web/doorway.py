@@ -26,7 +26,6 @@ from leadglass.services.oversight import Oversight
 from leadglass.services.own_account import OwnAccount
 from leadglass.services.provider_sign_in import ProviderSignIn
 from leadglass.services.quotas import Lease, Quotas
-from leadglass.services.quotas import Quotas
 from leadglass.services.refused import RefusedCallers
 from leadglass.services.render import Render
 from leadglass.services.retrieve import Retrieve
