@@ -32,6 +32,7 @@ from leadglass.services.budget import BufferBudget
 from leadglass.services.credentials import Credentials
 from leadglass.services.device_test import DeviceTest
 from leadglass.services.devices import DeviceRegister
+from leadglass.services.exports import Exports
 from leadglass.services.find import Find
 from leadglass.services.frames import Frames
 from leadglass.services.ingest import Ingest
@@ -103,6 +104,7 @@ class Archive:
     own_account: OwnAccount
     shares: Shares
     share_entrance: ShareEntrance
+    exports: Exports
     viewing: Viewing
     studies: Studies
     journal_reading: JournalReading
@@ -258,6 +260,7 @@ def open_archive(home: Home, config: Config, keys: KeySet, *, budget: BufferBudg
                 token_key=keys.token,
                 threads=_threads(stack, "share", SIGN_INS),
             ),
+            Exports(gate, catalog=catalog, journal=journal, token_key=keys.token),
             Viewing(
                 gate,
                 catalog=catalog,

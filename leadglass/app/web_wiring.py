@@ -36,6 +36,7 @@ def doorway_of(archive: Archive, ledger: Ledger | None = None) -> WebDoorway:
         studies=archive.studies,
         shares=archive.shares,
         share_entrance=archive.share_entrance,
+        exports=archive.exports,
         shares_site=_shares_site(archive.config.web),
         viewer=_viewer(archive.config.web),
         admin=_admin(archive),

@@ -16,6 +16,7 @@ from leadglass.services.budget import BufferBudget
 from leadglass.services.credentials import Credentials
 from leadglass.services.device_test import DeviceTest
 from leadglass.services.devices import DeviceRegister
+from leadglass.services.exports import Exports
 from leadglass.services.find import Find
 from leadglass.services.frames import Frames
 from leadglass.services.ingest import Ingest
@@ -100,6 +101,7 @@ class WebDoorway:
     studies: Studies
     shares: Shares
     share_entrance: ShareEntrance
+    exports: Exports
     uploads: Uploads = field(default_factory=Uploads)
     quotas: Quotas = field(default_factory=Quotas)
     conformance: Mapping[str, bytes] = field(default_factory=dict)  # the statement by media type, the plainest first

@@ -319,6 +319,11 @@ def made_share(archive: Archive) -> str:
     return archive.shares.create(sharer(archive), WANTED_SHARE).share.identifier
 
 
+def offered(archive: Archive) -> str:
+    """A ticket of that person's."""
+    return archive.exports.offer(sharer(archive), whole_study(1)).ticket
+
+
 async def without_picture(work: Awaitable[object]) -> None:
     """The instances here have pixels of no size: refused, and journalled before."""
     with pytest.raises(LeadglassError):
@@ -359,6 +364,8 @@ async def called(archive: Archive, kind: type, method: str, who: Principal = SYS
         "Shares.revoke_own": lambda: archive.shares.revoke_own(sharer(archive), made_share(archive)),
         "Shares.shares": lambda: archive.shares.shares(who),
         "Shares.revoke": lambda: archive.shares.revoke(who, made_share(archive)),
+        "Exports.offer": lambda: archive.exports.offer(sharer(archive), whole_study(1)),
+        "Exports.redeem": lambda: archive.exports.redeem(sharer(archive), whole_study(1), offered(archive)),
         "Credentials.authority": lambda: archive.credentials.authority(who),
         "Credentials.issue": lambda: archive.credentials.issue(who, device("mr")),
         "Credentials.sign": lambda: archive.credentials.sign(who, device("mr"), certificate_request()),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import html
+import io
 import re
+import zipfile
 from dataclasses import replace
 
 import httpx
 import pytest
+import pyzipper
 from objects import store_one, study_uid
 from signed_in import ORIGIN, RULES, Somebody, client, signed_in
 
@@ -162,3 +165,33 @@ async def test_who_has_a_locked_share_is_told_at_the_start(archive: Archive, sha
         assert "locked" in (await http.get("/shares", headers=sharer.headers)).text
         await http.post(f"/shares/{share.identifier}/revoke", headers=sharer.changing)
         assert (await http.get("/", headers=sharer.headers)).status_code == 303
+
+
+async def test_a_study_leaves_for_another_practice_encrypted(archive: Archive, sharer: Somebody) -> None:
+    path = f"/studies/{study_uid(1)}/export"
+    async with client(archive) as http:
+        assert path in (await http.get(f"/studies/{study_uid(1)}", headers=sharer.headers)).text
+        assert "AES-256" in (await http.get(path, headers=sharer.headers)).text
+        offered = await http.post(path, headers=sharer.changing)
+        passphrase = value_of(offered.text, "passphrase")
+        ticket = re.search(r'name="ticket" value="([^"]+)"', offered.text)
+        assert ticket and passphrase not in ticket[1]
+        file = await http.post(f"{path}/file", data={"ticket": ticket[1]}, headers=sharer.changing)
+        assert file.headers["content-disposition"] == 'attachment; filename="dicom-encrypted.zip"'
+        for wrong in ("", "x" * 54):
+            refused = await http.post(f"{path}/file", data={"ticket": wrong}, headers=sharer.changing)
+            assert refused.status_code == 403
+        elsewhere = f"/studies/{study_uid(2)}/export/file"
+        assert (await http.post(elsewhere, data={"ticket": ticket[1]}, headers=sharer.changing)).status_code == 403
+        assert (await http.get(f"/studies/{study_uid(3)}/export", headers=sharer.headers)).status_code == 404
+    (entry,) = zipfile.ZipFile(io.BytesIO(file.content)).infolist()
+    assert entry.flag_bits & 1 and entry.compress_type == 99  # encrypted, as WinZip's AES is marked
+    assert b"DICM" not in file.content and b"Rossi" not in file.content
+    with pyzipper.AESZipFile(io.BytesIO(file.content)) as opened:
+        opened.setpassword(passphrase.encode())
+        content = opened.read("STUDY001/SERIES001/00001.dcm")
+        assert content[128:132] == b"DICM" and b"Rossi" in content
+        assert opened.infolist()[0].wz_aes_strength == 3  # 256 bits
+        opened.setpassword(b"another one")
+        with pytest.raises(RuntimeError):
+            opened.read("STUDY001/SERIES001/00001.dcm")

@@ -7,7 +7,7 @@ from typing import Final
 from leadglass.web.pages import account, emergency, home, journal, passkeys, provider, sign_in, static, viewing
 from leadglass.web.pages.administration import table as administration
 from leadglass.web.pages.page import Entry, Page
-from leadglass.web.pages.sharing import mine as sharing
+from leadglass.web.pages.sharing import mine, practice
 from leadglass.web.pages.studies import table as studies
 
 PAGES: Final[tuple[Page, ...]] = (
@@ -23,5 +23,6 @@ PAGES: Final[tuple[Page, ...]] = (
     *provider.PAGES,
     *account.PAGES,
     *emergency.PAGES,
-    *sharing.PAGES,
+    *mine.PAGES,
+    *practice.PAGES,
 )
