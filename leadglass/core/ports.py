@@ -7,7 +7,7 @@ several threads.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, Protocol, TypeAlias
@@ -260,7 +260,7 @@ class Catalog(Protocol):
         ...
 
     def is_trashed(self, sop_instance_uid: str) -> bool:
-        """Whether the served version lies in the trash."""
+        """Whether the served version lies in the trash, by itself or with its study."""
         ...
 
     def versions(self, sop_instance_uid: str) -> list[StoredInstance]:
@@ -301,6 +301,19 @@ class Catalog(Protocol):
 
     def trashed(self) -> list[str]:
         """Study Instance UIDs that are hidden, those of studies still to come too."""
+        ...
+
+    def set_hidden(self, sop_instance_uids: Iterable[str], hidden: bool) -> int:
+        """Hide or show the served version of instances (derived from state), and what then has none to show, up to its
+        patient; how many were not so before. What is not known is passed over."""
+        ...
+
+    def hidden(self) -> list[str]:
+        """SOP Instance UIDs that are hidden by `set_hidden`."""
+        ...
+
+    def hidden_of(self, selection: Selection) -> list[StoredInstance]:
+        """As `select`, of the instances that are hidden by themselves, in studies that are not in the trash."""
         ...
 
     def conflicts(self) -> list[Mapping[str, str | int]]:
@@ -347,6 +360,18 @@ class TrashedStudy:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class TrashedInstance:
+    """A decision: one instance was put into the trash, its study aside. Times as in TrashedStudy."""
+
+    sop_instance_uid: str
+    study_uid: str
+    series_uid: str
+    trashed_at: int
+    principal: str
+    reason: str
+
+
 class State(Protocol):
     """Decisions; truth. Durable (synchronous=FULL) when a method returns."""
 
@@ -380,6 +405,18 @@ class State(Protocol):
 
     def trash(self) -> list[TrashedStudy]:
         """Every study in the trash."""
+        ...
+
+    def put_instance_trash(self, entries: Sequence[TrashedInstance]) -> None:
+        """Put instances into the trash, or replace their entries, in one transaction."""
+        ...
+
+    def remove_instance_trash(self, sop_instance_uids: Sequence[str]) -> int:
+        """Take instances out of the trash; how many were there."""
+        ...
+
+    def instance_trash(self) -> list[TrashedInstance]:
+        """Every instance in the trash that was put there by itself."""
         ...
 
     def setting(self, name: str) -> str | None:

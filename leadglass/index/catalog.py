@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from leadglass.core.attributes import AttributeSet
@@ -16,6 +16,7 @@ from leadglass.index.catalog_reader import CatalogReader
 from leadglass.index.catalog_schema import CATALOG, DERIVED_TABLES
 from leadglass.index.catalog_writer import CatalogWriter
 from leadglass.index.find import Finder
+from leadglass.index.hiding import Hiding
 from leadglass.index.sqlite_engine import SqlCipherEngine
 from leadglass.index.study_list import StudyList
 from leadglass.index.study_words import StudyLister
@@ -35,6 +36,7 @@ class SqliteCatalog:
         salt = bytes(row[0])
         self._writer = CatalogWriter(self._engine, salt)
         self._reader = CatalogReader(self._engine, salt)
+        self._hiding = Hiding(self._engine, salt, self._writer.forget)
         self._finder = Finder(self._engine, salt)
         self._list = StudyList(self._engine, self._listed)
         StudyLister(self._engine).catch_up()
@@ -53,7 +55,7 @@ class SqliteCatalog:
         return self._reader.lookup(sop_instance_uid)
 
     def is_trashed(self, sop_instance_uid: str) -> bool:
-        """Whether the served version lies in the trash."""
+        """Whether the served version lies in the trash, by itself or with its study."""
         return self._reader.is_trashed(sop_instance_uid)
 
     def versions(self, sop_instance_uid: str) -> list[StoredInstance]:
@@ -93,6 +95,18 @@ class SqliteCatalog:
                 connection.execute("DELETE FROM trashed WHERE study_uid = ?", (uid,))
             connection.execute("UPDATE studies SET trashed = ? WHERE study_uid = ?", (trashed, uid))
         return self._reader.count_of(uid)
+
+    def set_hidden(self, sop_instance_uids: Iterable[str], hidden: bool) -> int:
+        """Hide or show instances, and what then has nothing to show; how many were not so before."""
+        return self._hiding.set(sop_instance_uids, hidden)
+
+    def hidden(self) -> list[str]:
+        """SOP Instance UIDs of instances that are hidden by themselves."""
+        return self._hiding.hidden()
+
+    def hidden_of(self, selection: Selection) -> list[StoredInstance]:
+        """As `select`, of what is hidden by itself."""
+        return self._reader.hidden_of(selection)
 
     def conflicts(self) -> list[Mapping[str, str | int]]:
         """Unserved versions, and studies known with two patients."""

@@ -11,6 +11,7 @@ from leadglass.core.identity import InstanceIdentity, PatientKey
 from leadglass.core.query import Level, Selection
 from leadglass.core.records import Location, ReplayMark, SeriesState, StoredInstance
 from leadglass.index.catalog_schema import SERIES_SHIFT
+from leadglass.index.hiding import HIDDEN, SERVED
 from leadglass.index.sqlite_engine import Row, SqlCipherEngine
 from leadglass.index.text import storable
 from leadglass.index.uid_key import uid_key
@@ -37,7 +38,7 @@ _FROM_SEGMENT = f"""FROM segment_series n CROSS JOIN series e ON e.id = n.series
 _ONE = f"{_STORED} {_FROM_INSTANCE} WHERE i.uid_key = ? AND i.uid = ? AND i.served"
 _ANY = "SELECT 1 FROM instances WHERE uid_key = ? LIMIT 1"  # by the index alone: nearly always there is none
 _VERSIONS = f"{_STORED} {_FROM_INSTANCE} WHERE i.uid_key = ? AND i.uid = ? ORDER BY i.served DESC, i.version"
-_TRASHED = f"SELECT s.trashed {_FROM_INSTANCE} WHERE i.uid_key = ? AND i.uid = ? AND i.served"
+_TRASHED = f"SELECT s.trashed OR i.served = {HIDDEN} {_FROM_INSTANCE} WHERE i.uid_key = ? AND i.uid = ? AND i.served"
 _OF_SEGMENT = f"{_STORED} {_FROM_SEGMENT} WHERE n.segment = ? ORDER BY i.offset"
 _COUNT = f"""SELECT count(*) FROM studies s JOIN series e ON e.study = s.id
     JOIN instances i ON {_IN_SERIES} WHERE s.study_uid = ? AND i.served"""  # noqa: S608 - constants only
@@ -81,7 +82,7 @@ class CatalogReader:
         return None if row is None else _stored(row)
 
     def is_trashed(self, sop_instance_uid: str) -> bool:
-        """Whether the served version lies in the trash."""
+        """Whether the served version lies in the trash, by itself or with its study."""
         row = self._engine.read_one(_TRASHED, self._named(sop_instance_uid))
         return row is not None and bool(row[0])
 
@@ -92,6 +93,13 @@ class CatalogReader:
     def select(self, selection: Selection) -> list[StoredInstance]:
         """Served instances within reach and outside the trash, by study, series, instance number (where that is equal,
         in order of arrival)."""
+        return self._select(selection, SERVED)
+
+    def hidden_of(self, selection: Selection) -> list[StoredInstance]:
+        """The same of instances that lie in the trash by themselves."""
+        return self._select(selection, HIDDEN)
+
+    def _select(self, selection: Selection, served: int) -> list[StoredInstance]:
         selection = _compared(selection)
         where, values = self._where(selection)
         if not where:
@@ -100,7 +108,9 @@ class CatalogReader:
         within = Within(selection.reach)
         order = "s.id, e.number IS NULL, e.number, e.id, i.number IS NULL, i.number, i.id"
         reached = within.of_study("s", "i")
-        sql = f"{_STORED} {tables} WHERE i.served AND NOT s.trashed AND {reached} AND {where} ORDER BY {order}"
+        sql = (
+            f"{_STORED} {tables} WHERE i.served = {served} AND NOT s.trashed AND {reached} AND {where} ORDER BY {order}"
+        )
         return [_stored(row) for row in self._engine.read(sql, values | within.parameters)]
 
     def series_states(self, selection: Selection) -> list[SeriesState]:
@@ -109,8 +119,9 @@ class CatalogReader:
         if not where:
             return []
         within = Within(selection.reach)
+        reached = within.of_study("s", "i")
         sql = (
-            f"{_STATE} {_FROM_SERIES} WHERE i.served AND NOT s.trashed AND {within.of_study('s', 'i')} AND {where} "
+            f"{_STATE} {_FROM_SERIES} WHERE i.served = {SERVED} AND NOT s.trashed AND {reached} AND {where} "
             "GROUP BY e.id ORDER BY s.id, e.number IS NULL, e.number, e.id"
         )
         rows = self._engine.read(sql, values | within.parameters)

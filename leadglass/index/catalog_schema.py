@@ -109,6 +109,9 @@ _V4: Final = (
     "INSERT INTO unlisted SELECT id FROM studies WHERE visible",
 )
 
+# Single instances in the trash: served = 2 (hiding.py). An earlier release would show them.
+_V5: Final = ("CREATE INDEX instances_hidden ON instances (id) WHERE served = 2",)
+
 DERIVED_TABLES: Final = (
     "study_words",
     "listed",
@@ -131,7 +134,7 @@ CATALOG: Final = Profile(
     name="catalog",
     application_id=0x4C474354,  # "LGCT"
     synchronous="NORMAL",
-    migrations=(_V1, _V2, _V3, _V4),
+    migrations=(_V1, _V2, _V3, _V4, _V5),
     writer_cache_kib=48 * 1024,  # the index over two million SOP Instance UIDs
     wal_autocheckpoint=8000,  # 16 MiB: hot pages are folded back once for many commits
 )

@@ -209,7 +209,7 @@ class CatalogWriter:
         for segment, change in ((old, -1), (new, 1)):
             tally = tallies.setdefault(segment, _Tally())
             tally.bytes += change * length
-            tally.served += change * served
+            tally.served += change * (served > 0)  # what lies in the trash too
             tally.versions += change * (not served)
             tally.version_bytes += change * length * (not served)
         tallies[new].last_order = max(tallies[new].last_order, entry.trailer.came)

@@ -33,7 +33,7 @@ _VISIBLE: Final = (
     "p.visible AND EXISTS (SELECT 1 FROM studies t WHERE t.patient = p.id AND t.visible AND NOT t.trashed)",
     "s.visible AND NOT s.trashed",
     "e.visible",
-    "i.served",
+    "i.served = 1",
 )
 _LAST: Final = "\U0010ffff"  # behind every text that begins alike
 

@@ -15,7 +15,7 @@ from leadglass.index.within import Within
 _ALL_IN_SERIES = f"""coalesce((SELECT (i.id & {(1 << SERIES_SHIFT) - 1}) + 1 FROM instances i
     WHERE i.id >= (e.id << {SERIES_SHIFT}) AND i.id < ((e.id + 1) << {SERIES_SHIFT})
     ORDER BY i.id DESC LIMIT 1), 0) - e.unserved"""  # noqa: S608 - constants only
-_ROWS = f"i.id >= (e.id << {SERIES_SHIFT}) AND i.id < ((e.id + 1) << {SERIES_SHIFT}) AND i.served"
+_ROWS = f"i.id >= (e.id << {SERIES_SHIFT}) AND i.id < ((e.id + 1) << {SERIES_SHIFT}) AND i.served = 1"
 # Where the conditions stand that a study, a series and an instance are within reach, and a series' number of these.
 _REACHED, _REACHED_SERIES, _REACHED_INSTANCE, _IN_SERIES = "<study>", "<series>", "<instance>", "<count>"
 _STUDIES = f"FROM studies s WHERE s.patient = :pk AND s.visible AND NOT s.trashed AND {_REACHED}"

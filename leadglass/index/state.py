@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from leadglass.core.device import Device
 from leadglass.core.device_json import device_from_dict, device_to_dict
 from leadglass.core.errors import ErrorCode, LeadglassError
-from leadglass.core.ports import TrashedStudy
+from leadglass.core.ports import TrashedInstance, TrashedStudy
 from leadglass.core.reach_json import reach_from_dict, reach_to_dict
 from leadglass.core.tokens import ApiToken, Grant, Scope
 from leadglass.index.people import SqlitePeople
@@ -69,6 +69,27 @@ class SqliteState:
         """All trashed studies, the oldest decision first."""
         sql = "SELECT study_uid, trashed_at, principal, reason FROM trash ORDER BY trashed_at, study_uid"
         return [TrashedStudy(*row) for row in self._engine.read(sql)]
+
+    def put_instance_trash(self, entries: Sequence[TrashedInstance]) -> None:
+        """Decide that instances lie in the trash, all at once."""
+        rows = [
+            (item.sop_instance_uid, item.study_uid, item.series_uid, item.trashed_at, item.principal, item.reason)
+            for item in entries
+        ]
+        with self._change() as connection:
+            connection.executemany("INSERT OR REPLACE INTO instance_trash VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+    def remove_instance_trash(self, sop_instance_uids: Sequence[str]) -> int:
+        """Take instances out of the trash; how many were there."""
+        sql = "DELETE FROM instance_trash WHERE sop_instance_uid = ?"
+        with self._change() as connection:
+            return sum(connection.execute(sql, (uid,)).rowcount for uid in sop_instance_uids)
+
+    def instance_trash(self) -> list[TrashedInstance]:
+        """All trashed instances, the oldest decision first."""
+        sql = """SELECT sop_instance_uid, study_uid, series_uid, trashed_at, principal, reason FROM instance_trash
+            ORDER BY trashed_at, study_uid, series_uid, sop_instance_uid"""
+        return [TrashedInstance(*row) for row in self._engine.read(sql)]
 
     def setting(self, name: str) -> str | None:
         """The small decision called `name`."""

@@ -51,11 +51,18 @@ _V3: Final = (
     ) WITHOUT ROWID""",
 )
 
+_V4: Final = (
+    """CREATE TABLE instance_trash (
+        sop_instance_uid TEXT PRIMARY KEY, study_uid TEXT NOT NULL, series_uid TEXT NOT NULL,
+        trashed_at INTEGER NOT NULL, principal TEXT NOT NULL, reason TEXT NOT NULL
+    ) WITHOUT ROWID""",
+)
+
 STATE: Final = Profile(
     name="state",
     application_id=0x4C475354,  # "LGST"
     synchronous="FULL",
-    migrations=(_V1, _V2, _V3),
+    migrations=(_V1, _V2, _V3, _V4),
     writer_cache_kib=2048,
     wal_autocheckpoint=200,
 )

@@ -71,7 +71,7 @@ class Within:
             return "1"
         one = (
             f"u.id >= ({alias}.id << {SERIES_SHIFT}) AND u.id < (({alias}.id + 1) << {SERIES_SHIFT}) "
-            f"AND u.served AND {self.instance('u')}"
+            f"AND u.served = 1 AND {self.instance('u')}"
         )
         return f"EXISTS (SELECT 1 FROM instances u WHERE {one})"  # noqa: S608 - constants
 

@@ -110,6 +110,10 @@ class Recovery:
         decided = {entry.study_uid for entry in self._state.trash()}
         for study_uid in decided.symmetric_difference(self._catalog.trashed()):
             self._catalog.set_trashed(study_uid, study_uid in decided)
+        hidden, told = {entry.sop_instance_uid for entry in self._state.instance_trash()}, set(self._catalog.hidden())
+        for uids, hide in ((hidden - told, True), (told - hidden, False)):
+            if uids:
+                self._catalog.set_hidden(sorted(uids), hide)
 
     def _note(self, principal: Principal, what: str, report: RecoveryReport) -> None:
         outcome = Outcome.SERIOUS_FAILURE if report.damage else Outcome.SUCCESS

@@ -8,8 +8,10 @@ import pytest
 from leadglass.core.attributes import Attribute
 from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.identity import InstanceIdentity, PatientKey
+from leadglass.core.listing import StudySearch
 from leadglass.core.ports import AddOutcome, Catalog
 from leadglass.core.query import Level, Query, Selection
+from leadglass.core.reach import Reach
 from leadglass.core.records import HeaderValue, InstanceEntry, Location, RecordTrailer, ReplayMark
 from leadglass.dicom.dictionary import tag_of, vr_of
 from leadglass.index.catalog import SqliteCatalog
@@ -234,6 +236,122 @@ def test_the_trash_hides_a_study_and_gives_it_back(catalog):
     assert catalog.set_trashed("1.2", False) == 1
     assert not catalog.is_trashed("1.1")
     assert len(find(catalog, Level.STUDY, "StudyInstanceUID").matches) == 2
+
+
+def named(*sops):
+    return Selection(Level.IMAGE, sop_instance_uids=sops)
+
+
+def shown(catalog):
+    """What each level shows, counts, and what selections give."""
+    return {
+        "found": {level: found(catalog, level, key) for level, key in KEYS.items()},
+        "counted": [
+            found(catalog, level, keyword) for level, keywords in COUNTED.items() for keyword in keywords.split()
+        ],
+        "listed": [
+            (page.count, [match[tag_of("StudyInstanceUID")].values for match in page.matches])
+            for page in map(catalog.list_studies, (StudySearch(), StudySearch(modalities=("MR",))))
+        ],
+        "selected": catalog.select(Selection(Level.STUDY, study_uids=("1.2", "2"))),
+        "states": catalog.series_states(Selection(Level.STUDY, study_uids=("1.2", "2"))),
+    }
+
+
+KEYS = {
+    Level.PATIENT: "PatientID",
+    Level.STUDY: "StudyInstanceUID",
+    Level.SERIES: "SeriesInstanceUID",
+    Level.IMAGE: "SOPInstanceUID",
+}
+COUNTED = {
+    Level.PATIENT: "NumberOfPatientRelatedStudies NumberOfPatientRelatedSeries NumberOfPatientRelatedInstances",
+    Level.STUDY: "NumberOfStudyRelatedSeries NumberOfStudyRelatedInstances ModalitiesInStudy SOPClassesInStudy",
+    Level.SERIES: "NumberOfSeriesRelatedInstances",
+}
+MR = "1.2.840.10008.5.1.4.1.1.4"
+
+
+def test_a_hidden_instance_is_as_if_it_had_not_come(catalog, reopen):
+    """And once it is shown, as if it had never been hidden."""
+    rest = [
+        entry("1.1", Modality="CT"),
+        entry("1.2", offset=9, Modality="CT"),
+        entry("2.1", study="2", series="2.1", patient="Q", offset=10),
+    ]
+    more = [
+        entry("1.3", offset=11, kind=MR, Modality="CT"),
+        entry("1.4", series="1.2.2", offset=12, kind=MR, Modality="MR"),
+        entry("3.1", study="3", series="3.1", patient="R", offset=13),
+    ]
+    catalog.add(rest, [])
+    without = shown(catalog)
+    catalog.add(more, [])
+    whole = shown(catalog)
+    assert whole != without
+    assert catalog.set_hidden(["1.3", "1.4", "3.1", "9.9"], True) == 3
+    assert catalog.set_hidden(["1.3"], True) == 0
+    assert shown(catalog) == without
+    assert catalog.select(named("1.3", "1.4", "3.1")) == []
+    assert [item.identity.sop_instance_uid for item in catalog.hidden_of(named("1.1", "1.3"))] == ["1.3"]
+    assert catalog.hidden() == ["1.3", "1.4", "3.1"]
+    assert catalog.is_trashed("1.3")
+    assert not catalog.is_trashed("1.1")
+    assert catalog.lookup("1.3") is not None
+    assert len(catalog.versions("1.3")) == 1
+    assert catalog.unread() == (0, 0)
+    assert catalog.conflicts() == []
+    assert catalog.set_hidden(["1.1", "1.3", "1.4", "3.1"], False) == 3
+    assert shown(catalog) == whole
+    assert catalog.hidden() == []
+
+
+def test_what_comes_after_all_of_a_series_is_hidden_is_shown(catalog):
+    """The writer remembers series: it must not go on to think that this one shows."""
+    catalog.add([entry("1.1")], [])
+    catalog.set_hidden(["1.1"], True)
+    assert found(catalog, Level.PATIENT, "PatientID") == []
+    assert [added.in_trash for added in catalog.add([entry("1.2", offset=9)], [])] == [False]
+    assert found(catalog, Level.STUDY, "NumberOfStudyRelatedInstances") == [("1",)]
+    assert found(catalog, Level.PATIENT, "PatientID") == [("P",)]
+    assert [row.identity.sop_instance_uid for row in catalog.select(Selection(Level.PATIENT, patient_id="P"))] == [
+        "1.2"
+    ]
+    assert catalog.list_studies(StudySearch()).count == 1
+
+
+def test_another_content_of_a_hidden_instance_is_a_version_and_shows_nothing(catalog):
+    catalog.add([entry("1.1")], [])
+    catalog.set_hidden(["1.1"], True)
+    assert outcomes(catalog, [entry("1.1", offset=64)]) == [AddOutcome.VERSION]
+    assert found(catalog, Level.IMAGE, "SOPInstanceUID") == []
+    catalog.set_hidden(["1.1"], False)
+    assert found(catalog, Level.SERIES, "NumberOfSeriesRelatedInstances") == [("1",)]
+
+
+def test_the_trash_of_a_study_and_of_its_instances_do_not_know_each_other(catalog):
+    catalog.add([entry("1.1"), entry("1.2", offset=9)], [])
+    catalog.set_hidden(["1.1"], True)
+    catalog.set_trashed("1.2", True)
+    assert catalog.hidden_of(named("1.1")) == []  # it comes back with its study only after that has
+    catalog.set_trashed("1.2", False)
+    assert found(catalog, Level.IMAGE, "SOPInstanceUID") == [("1.2",)]
+    assert len(catalog.hidden_of(named("1.1"))) == 1
+
+
+def test_hidden_instances_keep_to_a_reach(catalog):
+    catalog.add([entry("1.1"), entry("2.1", study="2", series="2.1")], [])
+    catalog.set_hidden(["1.1", "2.1"], True)
+    narrow = replace(named("1.1", "2.1"), reach=Reach(studies=frozenset({"2"})))
+    assert [item.identity.sop_instance_uid for item in catalog.hidden_of(narrow)] == ["2.1"]
+
+
+def test_objects_without_a_patient_stay_unseen_when_they_come_back(catalog):
+    catalog.add([entry("7.7", study="", series="", patient="")], [])
+    before = shown(catalog)
+    catalog.set_hidden(["7.7"], True)
+    catalog.set_hidden(["7.7"], False)
+    assert shown(catalog) == before
 
 
 def test_an_entry_of_a_trashed_study_is_told_to_lie_in_the_trash(catalog):

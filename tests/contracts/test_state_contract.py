@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from leadglass.core.device import Device
-from leadglass.core.ports import State, TrashedStudy
+from leadglass.core.ports import State, TrashedInstance, TrashedStudy
 from leadglass.core.principal import Right
 from leadglass.core.reach import EVERYTHING, Reach
 from leadglass.core.tokens import ApiToken, Grant, Scope
@@ -100,6 +100,20 @@ def test_the_trash_is_kept_until_taken_back(reopen):
     assert state.remove_trash("1.2.3")
     assert not state.remove_trash("1.2.3")
     assert state.trash() == []
+
+
+def test_instances_in_the_trash_are_kept_until_taken_back(reopen):
+    state = reopen()
+    entries = [TrashedInstance(f"1.2.3.{n}", "1.2", "1.2.3", n, "operator", "blurred") for n in (1, 2, 3)]
+    state.put_instance_trash(entries[::-1])
+    state.put_instance_trash([entries[0]])
+    assert reopen().instance_trash() == entries
+    state = reopen()
+    before = state.rights_epoch()
+    assert state.remove_instance_trash(["1.2.3.1", "1.2.3.3", "9.9"]) == 2
+    assert state.instance_trash() == [entries[1]]
+    assert state.trash() == []
+    assert state.rights_epoch() > before
 
 
 def test_settings_are_kept_by_name(reopen):

@@ -31,6 +31,7 @@ def as_schema_2(home: Home) -> None:
     connection.execute("PRAGMA cipher_hmac_algorithm = HMAC_SHA256")
     for table in ("study_institutions", "study_referrers", "study_words", "listed", "unlisted"):
         connection.execute(f"DROP TABLE {table}")
+    connection.execute("DROP INDEX instances_hidden")
     connection.execute("PRAGMA user_version = 2")
     connection.close()
 

@@ -180,3 +180,112 @@ async def test_a_stop_between_decision_and_catalog_heals_at_the_next_start(
     with opened(home) as archive:
         archive.recovery.replay(SYSTEM)
         assert await found(archive) == ([study_uid(1)] if undone else [])
+
+
+def series(study: int) -> Selection:
+    return Selection(Level.SERIES, study_uids=(study_uid(study),), series_uids=(f"{study_uid(study)}.1000",))
+
+
+async def numbers(archive: Archive, study: int = 1) -> list[str]:
+    """What is there of a study: the last parts of its SOP Instance UIDs."""
+    selected = await archive.retrieve.select(SYSTEM, whole_study(study))
+    return [item.identity.sop_instance_uid.rpartition(".")[2] for item in selected]
+
+
+async def test_an_instance_goes_by_itself_and_comes_back_as_it_was(archive: Archive) -> None:
+    sent = {number: await store_one(archive, 1, number) for number in (1, 2, 3)}
+    assert archive.trash.delete_instances(SYSTEM, image(1, 2), "blurred") == 1
+    assert await numbers(archive) == ["1", "3"]
+    assert await found(archive) == [study_uid(1)]
+    assert archive.trash.entries(SYSTEM) == []
+    (entry,) = archive.trash.instance_entries(SYSTEM)
+    told = (entry.sop_instance_uid, entry.study_uid, entry.series_uid, entry.principal, entry.reason)
+    assert told == (uid(1, 2), study_uid(1), f"{study_uid(1)}.1000", "leadglass", "blurred")
+    assert archive.trash.undelete_instances(SYSTEM, image(1, 2)) == 1
+    selected = await archive.retrieve.select(SYSTEM, whole_study(1))
+    assert [read_back(archive, item) for item in selected] == list(sent.values())
+    assert archive.trash.instance_entries(SYSTEM) == []
+
+
+async def test_with_all_of_its_series_a_study_is_gone(archive: Archive) -> None:
+    for number in (1, 2):
+        await store_one(archive, 1, number)
+    await store_one(archive, 2)
+    assert archive.trash.delete_instances(SYSTEM, series(1), "test") == 2
+    assert await found(archive) == [study_uid(2)]
+    assert archive.trash.undelete_instances(SYSTEM, whole_study(1)) == 2
+    assert await found(archive) == [study_uid(1), study_uid(2)]
+
+
+async def test_an_instance_that_is_sent_again_comes_back_alone(archive: Archive) -> None:
+    data = await store_one(archive)
+    await store_one(archive, 1, 2)
+    archive.trash.delete_instances(SYSTEM, series(1), "test")
+    assert (await store(archive, data, uid(1, 1))).outcome is StoreOutcome.RESTORED
+    assert await numbers(archive) == ["1"]
+    assert [entry.sop_instance_uid for entry in archive.trash.instance_entries(SYSTEM)] == [uid(1, 2)]
+
+
+async def test_another_content_of_a_hidden_instance_brings_it_back_and_waits(archive: Archive) -> None:
+    data = await store_one(archive)
+    archive.trash.delete_instances(SYSTEM, image(1, 1), "test")
+    other = encoded(data_set(PatientName="Other"))
+    assert (await store(archive, other, uid(1, 1))).outcome is StoreOutcome.VERSION
+    (stored,) = await archive.retrieve.select(SYSTEM, image(1, 1))
+    assert read_back(archive, stored) == data
+
+
+async def test_a_new_instance_of_a_deleted_series_is_shown(archive: Archive) -> None:
+    await store_one(archive)
+    archive.trash.delete_instances(SYSTEM, series(1), "test")
+    assert (await store(archive, encoded(data_set(1, 2)), uid(1, 2))).outcome is StoreOutcome.STORED
+    assert await numbers(archive) == ["2"]
+    assert await found(archive) == [study_uid(1)]
+
+
+async def test_what_lies_in_the_trash_with_its_study_comes_back_with_it(archive: Archive) -> None:
+    for number in (1, 2):
+        await store_one(archive, 1, number)
+    archive.trash.delete_instances(SYSTEM, image(1, 1), "test")
+    archive.trash.delete(SYSTEM, whole_study(1), "test")
+    with pytest.raises(LeadglassError) as refused:
+        archive.trash.undelete_instances(SYSTEM, image(1, 1))
+    assert refused.value.code is ErrorCode.NOT_FOUND
+    archive.trash.undelete(SYSTEM, [study_uid(1)])
+    assert await numbers(archive) == ["2"]  # what was deleted before the study stays so
+
+
+async def test_deleted_instances_survive_restart_and_reindex(home: Home) -> None:
+    with opened(home) as archive:
+        for number in (1, 2, 3):
+            await store_one(archive, 1, number)
+        archive.trash.delete_instances(SYSTEM, image(1, 2), "test")
+    for name in home.catalog.parent.glob("catalog.db*"):
+        name.unlink()
+    with opened(home) as archive:
+        archive.recovery.replay(SYSTEM)
+        assert await numbers(archive) == ["1", "3"]
+        archive.recovery.reindex(SYSTEM)
+        assert await numbers(archive) == ["1", "3"]
+        archive.catalog.set_hidden([uid(1, 3)], True)  # as after a crash between state and catalog
+        archive.recovery.replay(SYSTEM)
+        assert await numbers(archive) == ["1", "3"]
+        archive.trash.undelete_instances(SYSTEM, whole_study(1))
+        assert await numbers(archive) == ["1", "2", "3"]
+
+
+async def test_no_instance_is_deleted_or_brought_back_that_cannot_be_journalled(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (1, 2):
+        await store_one(archive, 1, number)
+    archive.trash.delete_instances(SYSTEM, image(1, 1), "test")
+    stop_journal(archive, monkeypatch)
+    for forbidden in (
+        lambda: archive.trash.delete_instances(SYSTEM, image(1, 2), "test"),
+        lambda: archive.trash.undelete_instances(SYSTEM, image(1, 1)),
+    ):
+        with pytest.raises(LeadglassError) as refused:
+            forbidden()
+        assert refused.value.code is ErrorCode.UNAVAILABLE
+    assert await numbers(archive) == ["2"]

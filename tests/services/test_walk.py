@@ -401,6 +401,9 @@ async def called(archive: Archive, kind: type, method: str, who: Principal = SYS
         "Recovery.reindex": lambda: archive.recovery.reindex(who),
         "Trash.delete": lambda: archive.trash.delete(who, whole_study(1), "test"),
         "Trash.entries": lambda: archive.trash.entries(who),
+        "Trash.delete_instances": lambda: archive.trash.delete_instances(who, image(1, 1), "test"),
+        "Trash.undelete_instances": lambda: archive.trash.undelete_instances(who, hidden(archive)),
+        "Trash.instance_entries": lambda: archive.trash.instance_entries(who),
         "Trash.undelete": lambda: archive.trash.undelete(who, [study_uid(2)]),
         "Viewing.open": lambda: archive.viewing.open(who, whole_study(1), own_session(who)),
         "Trash.restore_for_resend": lambda: store(archive, encoded(data_set(2)), uid(2, 1)),
@@ -430,6 +433,12 @@ async def test_a_use_case_journals_what_it_declares(
         assert getattr(kind, method).declared.covered_by in {event.kind for event in events}
 
 
+def hidden(archive: Archive) -> Selection:
+    """An instance that lies in the trash by itself."""
+    archive.catalog.set_hidden([uid(1, 1)], True)
+    return image(1, 1)
+
+
 READS = {Right.FIND, Right.RETRIEVE, Right.DELETE}
 LIMITED = Principal(
     PrincipalKind.PROGRAM, "limited", frozenset(Right), reach=Reach(studies=frozenset({study_uid(1), study_uid(2)}))
@@ -440,6 +449,7 @@ NARROWED = (
     "select",
     "series_states",
     "studies_of",
+    "hidden_of",
 )  # of the catalog: they take a reach
 UNNARROWED = ("lookup", "is_trashed", "versions", "conflicts", "instances", "statistics")
 READING = [case for case in METHODS if getattr(*case.values).declared.right in READS]

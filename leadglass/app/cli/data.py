@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -147,21 +148,34 @@ def delete(
 
 
 def undelete(study: Annotated[list[str], typer.Argument(help="Study Instance UIDs.")], home: HomeOption = None) -> None:
-    """Bring studies back from the trash."""
+    """Bring studies back from the trash. Of a study that does not lie there itself, the instances that do come back."""
     with opened(home) as archive:
-        studies = archive.trash.undelete(operator(), study)
-    say(f"Brought back {count(len(studies), 'study', 'studies')}.")
+        waiting = {entry.study_uid for entry in archive.trash.entries(operator())}
+        if waiting.isdisjoint(study):
+            parts = Selection(Level.STUDY, study_uids=tuple(study))
+            brought = count(archive.trash.undelete_instances(operator(), parts), "instance", "instances")
+        else:
+            brought = count(len(archive.trash.undelete(operator(), study)), "study", "studies")
+    say(f"Brought back {brought}.")
 
 
 def trash(home: HomeOption = None, json: JsonOption = False) -> None:
     """What is in the trash."""
     with opened(home) as archive:
         entries = archive.trash.entries(operator())
-    rows = [(entry.study_uid, moment(entry.trashed_at), entry.principal, entry.reason) for entry in entries]
+        parts = archive.trash.instance_entries(operator())
+    rows: list[tuple[str, str, str, str, str, int | str]] = [
+        (entry.study_uid, moment(entry.trashed_at), entry.principal, entry.reason, "", "all") for entry in entries
+    ]
+    grouped = Counter(
+        (part.study_uid, moment(part.trashed_at), part.principal, part.reason, part.series_uid) for part in parts
+    )
+    rows += [(*key, number) for key, number in grouped.items()]
     if json:
-        as_json([dict(zip(("study", "trashed_at", "by", "reason"), row, strict=True)) for row in rows])
+        names = ("study", "trashed_at", "by", "reason", "series", "instances")
+        as_json([dict(zip(names, row, strict=True)) for row in rows])
     else:
-        table("Trash", ("study", "since (UTC)", "by", "reason"), rows)
+        table("Trash", ("study", "since (UTC)", "by", "reason", "series", "instances"), rows)
 
 
 def check(
