@@ -12,7 +12,7 @@ import hmac
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -72,6 +72,11 @@ class Identity:
     many_factors: bool
     groups: frozenset[str] | None
     proved_at: int = 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the userinfo endpoint need not be asked. Many providers tell groups and names only there."""
+        return self.groups is not None and bool(self.wanted_name)
 
 
 def authorization_address(
@@ -140,16 +145,23 @@ def identity_of(
     if party != settings.client_id or (isinstance(audience, list) and len(audience) > 1 and "azp" not in claims):
         raise UnacceptableError("party")
     methods = claims.get("amr")
-    top = groups_claim.split(".", maxsplit=1)[0]
-    told = groups_claim in claims or top in claims
     return Identity(
         subject_of(claims),
         _display(claims),
         _wanted_name(claims),
         isinstance(methods, list) and _MANY_FACTORS in methods,
-        groups_of(claims, groups_claim) if told else None,
+        _groups(claims, groups_claim),
         _proved_at(claims),
     )
+
+
+def completed(
+    identity: Identity, claims: Mapping[str, Any], userinfo: Mapping[str, Any], groups_claim: str
+) -> Identity:
+    """The same with names and groups that the userinfo endpoint tells of this subject; what the ID token says counts
+    more, and how it was proved is said by that alone."""
+    both = {**userinfo, **claims}
+    return replace(identity, display=_display(both), wanted_name=_wanted_name(both), groups=_groups(both, groups_claim))
 
 
 def entitled(settings: PeopleSettings, groups: frozenset[str]) -> Entitled:
@@ -167,6 +179,11 @@ def account_names(identity: Identity, subject: str) -> tuple[str, str]:
     mark = hashlib.sha256(subject.encode("utf-8", "replace")).hexdigest()[:8]
     wanted = identity.wanted_name
     return (wanted, f"{wanted}-{mark}") if is_account_name(wanted) else (f"provider-{mark}", f"provider-{mark}")
+
+
+def _groups(claims: Mapping[str, Any], groups_claim: str) -> frozenset[str] | None:
+    told = groups_claim in claims or groups_claim.split(".", maxsplit=1)[0] in claims
+    return groups_of(claims, groups_claim) if told else None
 
 
 def _proved_at(claims: Mapping[str, Any]) -> int:

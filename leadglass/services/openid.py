@@ -100,9 +100,15 @@ class OpenId:
         settings = replace(self._settings, audience=client_id)
         return verified_document(token, self._key(key_id_of(token, settings)), settings, self._now())
 
-    def groups(self, bearer: str, subject: str) -> frozenset[str] | None:
-        """The groups that the userinfo endpoint tells; None if it tells nothing of this subject."""
-        return self._ask(bearer, subject)
+    def userinfo(self, bearer: str, subject: str) -> Mapping[str, Any] | None:
+        """What the userinfo endpoint tells of this subject; None if nothing."""
+        if not self._settings.userinfo_url:
+            return None
+        try:
+            told = parse_document(self._documents.document(self._settings.userinfo_url, bearer))
+        except (LeadglassError, UnacceptableError):
+            return None
+        return told if told.get("sub") == subject else None  # OpenID Connect Core 5.3.2
 
     def renewed(self, bearer: str) -> Proved | None:
         """What `bearer` was last proved to be, and have it proved again in the background. Never blocks."""
@@ -187,12 +193,5 @@ class OpenId:
             return asked
 
     def _ask(self, bearer: str, subject: str) -> frozenset[str] | None:
-        if not self._settings.userinfo_url:
-            return None
-        try:
-            told = parse_document(self._documents.document(self._settings.userinfo_url, bearer))
-        except (LeadglassError, UnacceptableError):
-            return None
-        if told.get("sub") != subject:  # OpenID Connect Core 5.3.2
-            return None
-        return groups_of(told, self._settings.groups_claim)
+        told = self.userinfo(bearer, subject)
+        return None if told is None else groups_of(told, self._settings.groups_claim)

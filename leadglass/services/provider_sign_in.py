@@ -24,6 +24,7 @@ from leadglass.access.openid_people import (
     account_names,
     authorization_address,
     code_fields,
+    completed,
     entitled,
     identity_of,
     is_state,
@@ -63,8 +64,8 @@ class TokenReader(Protocol):
         """The claims of an ID token for this client. UnacceptableError unless signature, issuer and times hold."""
         ...
 
-    def groups(self, bearer: str, subject: str) -> frozenset[str] | None:
-        """The groups that the userinfo endpoint tells; None if it tells nothing of this subject."""
+    def userinfo(self, bearer: str, subject: str) -> Mapping[str, Any] | None:
+        """What the userinfo endpoint tells of this subject; None if nothing."""
         ...
 
 
@@ -157,9 +158,10 @@ class ProviderSignIn:
         claims = self._tokens.id_token(token, self._settings.client_id)
         expected = nonce(self._key, back.ticket)
         identity = identity_of(claims, self._settings, self._tokens.groups_claim, expected)
-        if identity.groups is None and isinstance(bearer, str):
-            return replace(identity, groups=self._tokens.groups(bearer, identity.subject))
-        return identity
+        if identity.is_complete or not isinstance(bearer, str):
+            return identity
+        told = self._tokens.userinfo(bearer, identity.subject) or {}
+        return completed(identity, claims, told, self._tokens.groups_claim)
 
     # --- what runs in the threads of signing in -----------------------------------------------------------------------
 

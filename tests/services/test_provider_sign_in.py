@@ -206,6 +206,12 @@ async def test_a_role_that_demands_a_second_factor_has_it_there_or_here(there: T
 async def test_groups_may_stand_at_the_userinfo_endpoint(there: There) -> None:
     there.documents.answers[USERINFO_URL] = {"sub": "anna", "groups": ["porters"]}
     assert (await there.signed_in(groups=None)).account.roles == {Role.TECHNOLOGIST}
+    told = {"sub": "ugo", "groups": ["porters"], "name": "Ugo Bianchi", "preferred_username": "ugo", "amr": ["mfa"]}
+    there.documents.answers[USERINFO_URL] = told
+    there.says = {}
+    ugo = await there.signed_in(sub="ugo", groups=None)
+    assert (ugo.account.name, ugo.account.display) == ("ugo", "Ugo Bianchi")
+    assert (await there.signed_in(sub="ugo")).account.roles == {Role.CLINICIAN}  # the ID token counts more
     there.documents.answers[USERINFO_URL] = {"sub": "root", "groups": ["admins"]}
     await refused(there.sign_in(groups=None))
     del there.documents.answers[USERINFO_URL]
