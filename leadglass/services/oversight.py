@@ -84,6 +84,7 @@ class Oversight:
         self._note(principal, "alarms-read")
         since = self._now() - ALARM_DAYS * DAY
         kinds = frozenset({EventKind.SECURITY_ALERT})
+        # Each for itself: a flood of refusals must not push what was broken out of the newest.
         broken = self._book.newest(JournalFilter(kinds=kinds, since=since, text=GLASS), _MOST)
         refused = self._book.newest(JournalFilter(kinds=kinds, since=since, text="refused"), _MOST)
         last = json.loads(self._state.setting(VERIFIED) or "{}")

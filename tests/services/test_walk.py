@@ -63,6 +63,7 @@ EXEMPT_CLASSES = {
     "openid.OpenId": "proves bearers for Programs: there is nobody to ask before it has",
     "programs.Programs": "it makes principals out of bearers: there is none to ask before it has decided",
     "ingest.Reception": "one store; handed out by Ingest.begin to who may store",
+    "quota_ledger.OwnLedger": "a part of Quotas: counts what principals ask for in this process",
     "quotas.Quotas": "counts what principals ask for; gives nothing of patients",
     "quotas.Lease": "one request that Quotas counted",
     "sessions.Sessions": "it makes principals out of cookies: there is none to ask before it has decided",

@@ -140,6 +140,38 @@ async def test_a_deleted_study_comes_back(archive: Archive, admin: Somebody) -> 
     assert archive.state.trash() == []
 
 
+async def test_a_flood_of_refusals_hides_no_broken_glass(
+    archive: Archive, admin: Somebody, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("leadglass.services.oversight._MOST", 3)
+    stands(archive, monkeypatch)
+    archive.journal.record(JournalEvent(EventKind.SECURITY_ALERT, "glass-broken", "rossi", details={"reason": "why"}))
+    for number in range(20):
+        event = JournalEvent(EventKind.SECURITY_ALERT, "association-refused", "", f"10.1.1.{number}")
+        archive.journal.record(event)
+    assert "Glass broken" in await shown(archive, admin, "/administration")
+
+
+async def test_hostile_patients_in_conflict_stay_text(
+    archive: Archive, admin: Somebody, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [
+        {"kind": "patient", "study_uid": "1.2", "issuer": HOSTILE, "patient_id": HOSTILE},
+        {
+            "kind": "version",
+            "sop_instance_uid": HOSTILE,
+            "version": 2,
+            "study_uid": HOSTILE,
+            "series_uid": "",
+            "received_at": 1,
+        },
+    ]
+    monkeypatch.setattr(type(archive.catalog), "conflicts", lambda _: found * 300)
+    text = await shown(archive, admin, "/administration/storage")
+    assert text.count("&lt;script&gt;") == 400 and "<script>alert" not in text and "<img src=x" not in text
+    assert "and 400 more" in text
+
+
 async def test_conflicts_and_what_came_are_shown(archive: Archive, admin: Somebody) -> None:
     assert "There is none." in await shown(archive, admin, "/administration/storage")
     await store_one(archive, 1)
