@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,12 +24,13 @@ CHIEF, CLINICIAN, TECHNICIAN, AUDITOR, NOBODY = "chief", "rossi", "tech", "audit
 
 @dataclass(frozen=True)
 class Site:
-    """A served archive: its home and the origins of its listeners; `study` is one that the clinician may see."""
+    """A served archive: its home, the origins of its listeners, a study and a series that the clinician may see."""
 
     home: Home
     origin: str
     shares: str
     study: str
+    series: str = ""
 
 
 def made_site(folder: Path, *, people: bool = True, samples: bool = True) -> Site:
@@ -40,8 +42,8 @@ def made_site(folder: Path, *, people: bool = True, samples: bool = True) -> Sit
     if samples:
         _fill(home, folder / "samples")
     with archives.opened(home) as archive:
-        study = _people(archive) if people else ""
-    return Site(home, f"http://localhost:{port}", f"http://localhost:{shares}", study)
+        study, series = _people(archive) if people else ("", "")
+    return Site(home, f"http://localhost:{port}", f"http://localhost:{shares}", study, series)
 
 
 def _fill(home: Home, folder: Path) -> None:
@@ -51,9 +53,15 @@ def _fill(home: Home, folder: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def _people(archive: Archive) -> str:
+def _people(archive: Archive) -> tuple[str, str]:
+    """Accounts, and a study with its largest series."""
     kept = hash_password(PASSWORD)
-    studies = sorted({one.identity.study_uid for one in archive.catalog.instances() if one.identity.study_uid})
+    found = Counter(
+        (one.identity.study_uid, one.identity.series_uid)
+        for one in archive.catalog.instances()
+        if one.identity.study_uid
+    )
+    studies = sorted({study for study, _ in found})
     for name, display, role in (
         (CHIEF, "Ada Chief", Role.ADMINISTRATOR),
         (CLINICIAN, "Anna Rossi", Role.CLINICIAN),
@@ -65,4 +73,4 @@ def _people(archive: Archive) -> str:
     for study in studies:
         for name in (CLINICIAN, TECHNICIAN):
             archive.state.put_grant(Grant(name, study_uid=study))
-    return studies[0] if studies else ""
+    return max(found, key=lambda pair: (found[pair], pair)) if found else ("", "")
