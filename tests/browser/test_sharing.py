@@ -28,7 +28,7 @@ def shared(sharer: Visitor, *, download: bool = False) -> tuple[str, str]:
 
 def enter(stranger: Visitor, link: str, passcode: str) -> None:
     stranger.page.goto(link)
-    stranger.page.get_by_label("Passcode").fill(passcode)
+    stranger.page.locator("#passcode").fill(passcode)
     stranger.page.get_by_role("button").click()
     stranger.page.wait_for_load_state("networkidle")
 

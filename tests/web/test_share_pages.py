@@ -69,6 +69,7 @@ async def test_a_share_is_made_and_its_secrets_are_shown_once_and_open_it(archiv
         link, passcode = value_of(made.text, "link"), value_of(made.text, "passcode")
         listed = await http.get("/shares", headers=sharer.headers)
         assert link not in listed.text and passcode not in listed.text and "Dr. Verdi" in listed.text
+        assert "Rossi, Anna1" in listed.text and "Rossi, Anna2" in listed.text
     share = only(archive)
     assert (share.studies, share.most_openings) == ((study_uid(1), study_uid(2)), 3)
     assert (share.download, share.later, share.note) == (True, False, "as agreed")

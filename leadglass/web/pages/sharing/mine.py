@@ -15,7 +15,7 @@ from leadglass.core.shares import MOST_MISSES, Share
 from leadglass.services.shares import MAX_DAYS, MAX_NOTE, MAX_OPENINGS, MAX_RECIPIENT, USUAL_DAYS, WantedShare
 from leadglass.web.pages.page import Form, Page, PageCall
 from leadglass.web.pages.rendering import page, seen_other
-from leadglass.web.pages.studies.found import study_found
+from leadglass.web.pages.studies.found import studies_found, study_found
 from leadglass.web.pages.studies.values import StudyRow
 from leadglass.web.pages.trying import UNPROCESSABLE, Wrong, tried
 
@@ -35,13 +35,13 @@ _BLANK: Final = {
 async def own(call: PageCall) -> Response:
     """GET /shares: one's own."""
     shares = await run_in_threadpool(call.doorway.shares.own, call.principal)
-    return _listed(call, shares, everybody=False)
+    return _listed(call, shares, await studies_found(call, (uid for share in shares for uid in share.studies)))
 
 
 async def everybodys(call: PageCall) -> Response:
     """GET /shares/all."""
     shares = await run_in_threadpool(call.doorway.shares.shares, call.principal)
-    return _listed(call, shares, everybody=True)
+    return _listed(call, shares, None)
 
 
 async def blank(call: PageCall) -> Response:
@@ -86,11 +86,13 @@ async def revoke_any(call: PageCall) -> Response:
     return seen_other(call, f"{ALL}?done=revoked")
 
 
-def _listed(call: PageCall, shares: list[Share], *, everybody: bool) -> Response:
+def _listed(call: PageCall, shares: list[Share], studies: dict[str, StudyRow] | None) -> Response:
+    """A list of shares; of one's own with the `studies` that are still there, of everybody's with none."""
     now = time.time_ns()
     values: dict[str, Any] = {
         "rows": [(share, share.state(now).value, share.shows(now)) for share in shares],
-        "everybody": everybody,
+        "everybody": studies is None,
+        "studies": studies or {},
         "revoked": call.request.query_params.get("done") == "revoked",
         "most_misses": MOST_MISSES,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from leadglass.core.attributes import Attribute, AttributeSet
@@ -11,6 +12,7 @@ from leadglass.dicom.dictionary import tag_of, vr_of
 from leadglass.web.pages.page import PageCall
 from leadglass.web.pages.studies.values import SeriesRow, StudyRow, exact, series_of, study_of
 
+MAX_STUDIES: Final = 500  # that are named
 MAX_SERIES: Final = 2_000
 MAX_INSTANCES: Final = 20_000  # of one series in the quick look
 _STUDY: Final = (
@@ -46,9 +48,22 @@ async def images_found(call: PageCall, study_uid: str, series_uid: str) -> list[
     return sorted(found, key=lambda one: (_number(exact(one, "InstanceNumber")), exact(one, "SOPInstanceUID")))
 
 
-async def _find(call: PageCall, level: Level, asked: str, named: dict[str, str], limit: int) -> list[AttributeSet]:
+async def studies_found(call: PageCall, study_uids: Iterable[str]) -> dict[str, StudyRow]:
+    """Those of these studies that are within reach, by their UIDs; at most MAX_STUDIES are looked for."""
+    named = tuple(dict.fromkeys(study_uids))[:MAX_STUDIES]
+    if not named:
+        return {}
+    found = await _find(call, Level.STUDY, _STUDY, {"StudyInstanceUID": named}, MAX_STUDIES)
+    return {row.uid: row for row in map(study_of, found)}
+
+
+async def _find(
+    call: PageCall, level: Level, asked: str, named: Mapping[str, str | tuple[str, ...]], limit: int
+) -> list[AttributeSet]:
     keys = {tag_of(keyword): Attribute(vr_of(tag_of(keyword))) for keyword in asked.split()}
-    keys |= {tag_of(keyword): Attribute("UI", (uid,)) for keyword, uid in named.items()}
+    keys |= {
+        tag_of(keyword): Attribute("UI", (uids,) if isinstance(uids, str) else uids) for keyword, uids in named.items()
+    }
     page = await call.doorway.find.find(call.principal, Query(level, dict(sorted(keys.items())), limit=limit))
     return page.matches
 
