@@ -85,7 +85,7 @@ def zipped(path, entries, method=zipfile.ZIP_DEFLATED):
     return path
 
 
-def test_a_zip_is_read_and_its_names_never_become_paths(home, files, tmp_path):
+def test_b8_a_zip_is_read_and_its_names_never_become_paths(home, files, tmp_path):
     names = ["../../escaped.dcm", "/etc/absolute.dcm", "C:\\con.dcm", "a/../../b", "NUL", "DICOMDIR", "x" * 5000]
     entries = [(name, file.read_bytes()) for name, file in zip(names, files, strict=True)]
     before = {path for path in tmp_path.rglob("*") if "archive" not in path.parts}
@@ -117,14 +117,14 @@ def test_a_damaged_entry_does_not_keep_the_others_out(home, files, tmp_path):
     assert stored(home) == len(files) - 1
 
 
-def test_a_bomb_is_refused_by_what_it_says_of_itself(home, tmp_path):
+def test_c3_a_bomb_is_refused_by_what_it_says_of_itself(home, tmp_path):
     path = zipped(tmp_path / "bomb.zip", [("zeros", bytes(100_000_000))])
     assert path.stat().st_size < 200_000
     done = leadglass("import", path, "--json", home=home)
     assert "times its size" in reasons(done)["bomb.zip"]
 
 
-def test_a_bomb_that_lies_about_its_size_gives_no_more_than_it_said(home, tmp_path):
+def test_c3_a_bomb_that_lies_about_its_size_gives_no_more_than_it_said(home, tmp_path):
     path = zipped(tmp_path / "liar.zip", [("zeros", bytes(100_000_000))])
     content = bytearray(path.read_bytes())
     for at in (content.index(b"PK\x01\x02") + 24, 22):
@@ -135,13 +135,13 @@ def test_a_bomb_that_lies_about_its_size_gives_no_more_than_it_said(home, tmp_pa
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_ways_to_compress_that_have_no_bound_are_not_read(home, files, tmp_path, method):
+def test_c3_ways_to_compress_that_have_no_bound_are_not_read(home, files, tmp_path, method):
     path = zipped(tmp_path / "odd.zip", [("a.dcm", files[0].read_bytes())], method)
     done = leadglass("import", path, "--json", home=home)
     assert "not taken" in done.json["unreadable"][0]["reason"]
 
 
-def test_a_directory_too_large_to_be_held_is_not_read(home, tmp_path, monkeypatch):
+def test_c3_a_directory_too_large_to_be_held_is_not_read(home, tmp_path, monkeypatch):
     path = tmp_path / "many.zip"
     end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 0xFFFF, 0xFFFF, 200 * MAX_ZIP_ENTRIES + 1, 0, 0)
     path.write_bytes(b"PK\x03\x04" + bytes(100) + end)
@@ -189,7 +189,7 @@ def test_a_disc_mounted_in_small_letters_is_found(home, files, disc):
     assert (done.code, done.json["stored"]) == (0, len(files))
 
 
-def test_a_dicomdir_does_not_reach_outside_its_folder(home, files, disc, tmp_path):
+def test_b8_a_dicomdir_does_not_reach_outside_its_folder(home, files, disc, tmp_path):
     secret = tmp_path / "IM000000"
     secret.write_bytes(files[0].read_bytes())
     content = (disc / "DICOMDIR").read_bytes()

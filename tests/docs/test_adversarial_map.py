@@ -31,4 +31,5 @@ def test_every_case_of_the_page_is_proved_where_it_says():
 
 def test_the_cases_of_the_dicom_door_are_there():
     wanted = [f"A{n}" for n in range(1, 18)] + ["B1", "B2", "B5", "B6"] + [f"C{n}" for n in range(4, 11)]
+    wanted += [f"B{n}" for n in range(1, 9)] + [f"C{n}" for n in range(1, 13)] + [f"D{n}" for n in range(1, 8)]
     assert set(wanted) <= set(told())

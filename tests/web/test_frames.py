@@ -208,8 +208,7 @@ def test_e5_a_list_of_a_million_frames_is_not_even_looked_through() -> None:
         {"SamplesPerPixel": 65535, "BitsAllocated": 65535, "Rows": 65535, "Columns": 65535},
     ],
 )
-async def test_a_header_that_claims_too_much_costs_one_refusal(archive: Archive, changes: dict[str, int]) -> None:
-    """D1, D2."""
+async def test_d1_d2_a_header_that_claims_too_much_costs_one_refusal(archive: Archive, changes: dict[str, int]) -> None:
     made = image()
     for keyword, value in changes.items():
         setattr(made, keyword, value)
