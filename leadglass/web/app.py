@@ -91,9 +91,9 @@ class WebDoor:
         why = refused(self._rules, headers, scope.get("http_version", "1.1"))
         if why is not None:
             return problem(421, why)
-        if self._desk.neutral:
+        if self._desk.unkept:
             visit.headers += UNKEPT
-        elif scope["path"] in OPEN:
+        if scope["path"] in OPEN and not self._desk.neutral:
             return self._health(scope["path"])
         origin = named_origin(self._rules, headers)
         visit.headers += readable(self._rules, origin)

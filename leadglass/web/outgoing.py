@@ -20,7 +20,7 @@ FIXED: Final[Headers] = (
 SAME_ORIGIN: Final = (b"cross-origin-resource-policy", b"same-origin")
 # Of a listener for strangers: what it shows is kept and found by nobody.
 UNKEPT: Final[Headers] = ((b"x-robots-tag", b"noindex, nofollow, noarchive"), (b"cache-control", b"no-store"))
-_FOR_EVER: Final = b"immutable"  # style sheets and scripts: the same for everybody
+_FOR_EVER: Final = b"public"  # style sheets and scripts: the same for everybody
 _NO_STORE: Final = (b"cache-control", b"no-store")  # unless the answer says otherwise itself
 
 
@@ -66,7 +66,7 @@ class Outgoing:
 
 def _sealed(headers: list[tuple[bytes, bytes]], further: Headers) -> list[tuple[bytes, bytes]]:
     if _NO_STORE in further:  # whatever the answer says itself, but for what is the same for everybody
-        headers = [header for header in headers if header[0] != b"cache-control" or _FOR_EVER in header[1]]
+        headers = [header for header in headers if header[0] != b"cache-control" or header[1].startswith(_FOR_EVER)]
         further = tuple(header for header in further if header != _NO_STORE)
     known = {name for name, _ in headers}
     headers += [header for header in FIXED if header[0] not in known] + [*further]

@@ -47,14 +47,14 @@ async def test_a_script_comes_as_it_lies_there_and_is_kept_for_good(dist):
     answer = await got(dist, SCRIPT)
     assert answer.body == CONTENT
     assert answer.headers["content-type"].startswith("text/javascript")
-    assert answer.headers["cache-control"] == "private, max-age=31536000, immutable"
+    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert answer.headers["content-security-policy"] == SCRIPT_POLICY
     assert "content-encoding" not in answer.headers
 
 
 async def test_a_file_whose_name_stays_is_asked_for_again(dist):
     answer = await got(dist, "index.html")
-    assert answer.headers["cache-control"] == "private, no-cache"
+    assert answer.headers["cache-control"] == "no-cache"
     assert answer.headers["content-security-policy"] == PAGE_POLICY
 
 
@@ -101,4 +101,4 @@ async def test_the_configuration_is_ours_and_names_no_host(dist):
     assert b"dataSources" in answer.body
     assert not re.findall(rb"https?://", answer.body)
     assert b"dicomjson" not in answer.body
-    assert answer.headers["cache-control"] == "private, no-cache"
+    assert answer.headers["cache-control"] == "no-cache"

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
+import objects
 import pytest
 from objects import store_one, study_uid
 from signed_in import FROM_HERE, HTML, ORIGIN, RULES, Somebody, signed_in
@@ -23,7 +24,7 @@ from leadglass.core.accounts import Role
 from leadglass.core.principal import SYSTEM
 from leadglass.core.sessions import Audience
 from leadglass.core.tokens import Scope
-from leadglass.services.metadata import Metadata
+from leadglass.services.metadata import Metadata, version_of
 from leadglass.services.tokens import Wanted
 from leadglass.web.app import WebDoor
 from leadglass.web.browser import COOKIES
@@ -50,6 +51,7 @@ class Origins:
     pages: httpx.AsyncClient
     viewer: httpx.AsyncClient
     who: Somebody
+    site: ViewerSite
 
     async def code(self, study: str = MINE) -> str:
         """The path that the pages lead to."""
@@ -78,7 +80,7 @@ def fetched(folder: Path) -> ViewerSite:
 
 
 @asynccontextmanager
-async def origins(archive: Archive, site: ViewerSite) -> AsyncIterator[Origins]:
+async def origins(archive: Archive, site: ViewerSite, who: Somebody | None = None) -> AsyncIterator[Origins]:
     doorway = replace(doorway_of(archive), viewer=site)
 
     def client(desk: str, base: str) -> httpx.AsyncClient:
@@ -86,9 +88,9 @@ async def origins(archive: Archive, site: ViewerSite) -> AsyncIterator[Origins]:
         transport = httpx.ASGITransport(door, client=("192.0.2.9", 40_000))
         return httpx.AsyncClient(transport=transport, base_url=base)
 
-    who = signed_in(archive, "rossi", Role.ADMINISTRATOR, Role.CLINICIAN)
+    who = who or signed_in(archive, "rossi", Role.ADMINISTRATOR, Role.CLINICIAN)
     async with client("archive", ORIGIN) as pages, client("viewer", VIEWER) as viewer:
-        yield Origins(archive, pages, viewer, who)
+        yield Origins(archive, pages, viewer, who, site)
 
 
 @pytest.fixture
@@ -135,12 +137,46 @@ async def test_metadata_are_made_while_ohif_starts(both: Origins, monkeypatch: p
     assert (answer.status_code, len(answer.json())) == (200, 1)
 
 
-@pytest.mark.parametrize(("site", "status"), [("same-site", 303), ("none", 303), ("cross-site", 200)])
+@pytest.mark.parametrize(("site", "status"), [("same-site", 303), ("none", 303), ("", 200)])
 async def test_who_comes_from_our_own_site_is_led_on_at_once(both: Origins, site: str, status: int) -> None:
     answer = await both.viewer.get(await both.code(), headers={**HTML, **AGENT, "sec-fetch-site": site})
     assert answer.status_code == status
     assert answer.headers.get("location", "") in ("", f"/viewer?StudyInstanceUIDs={MINE}")
     assert "set-cookie" in answer.headers
+
+
+async def test_another_site_opens_nothing_unless_the_viewer_has_an_address_of_its_own(both: Origins) -> None:
+    foreign = {**HTML, **AGENT, "sec-fetch-site": "cross-site"}
+    code = await both.code()
+    assert (await both.viewer.get(code, headers=foreign)).status_code == 403
+    assert (await both.viewer.get(code, headers={**HTML, **AGENT})).status_code == 200  # it was not used up
+    site = replace(both.site, public=VIEWER)
+    async with origins(both.archive, site, both.who) as apart:
+        assert (await apart.viewer.get(await apart.code(), headers=foreign)).status_code == 200
+
+
+async def test_what_was_opened_before_stays_open_in_the_same_browser(both: Origins) -> None:
+    first = await both.cookie(MINE)
+    answer = await both.viewer.get(await both.code(OTHER), headers={**HTML, **first})
+    second = {"cookie": answer.headers["set-cookie"].partition(";")[0], **DICOM}
+    assert len((await both.viewer.get(STUDIES, headers=second)).json()) == 2
+    assert len((await both.viewer.get(STUDIES, headers={**first, **DICOM})).json()) == 1
+
+
+async def test_no_image_stays_in_a_browser_s_cache(both: Origins) -> None:
+    cookie = await both.cookie()
+    instance = f"{STUDIES}/{MINE}/series/{MINE}.1000/instances/{objects.uid(1, 1)}"
+    version = version_of((await both.archive.retrieve.select(SYSTEM, objects.whole_study(1)))[0])
+    pixels = f"{instance}/bulkdata/{version}/7FE00010"  # its URL names its version: elsewhere it is kept for good
+    for path in (STUDIES, f"{STUDIES}/{MINE}/metadata", f"{STUDIES}/{MINE}", instance, pixels):
+        answer = await both.viewer.get(path, headers=cookie)
+        assert (answer.status_code, answer.headers.get_list("cache-control")) == (200, ["no-store"]), path
+    script = await both.viewer.get(f"/{SCRIPT}", headers=cookie)
+    assert "immutable" in script.headers["cache-control"]
+
+
+async def test_the_viewer_tells_whether_it_is_well(both: Origins) -> None:
+    assert (await both.viewer.get("/healthz")).text == "ok\n"
 
 
 async def test_a_form_may_lead_to_the_viewer_and_to_nobody_else(both: Origins) -> None:

@@ -6,7 +6,7 @@ Beside these there are DICOMweb's GET routes (web.desk), and nothing else.
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import logging
 from typing import Final
 
 from starlette.responses import RedirectResponse, Response
@@ -23,6 +23,8 @@ from leadglass.web.pages.rendering import page
 from leadglass.web.urls import BASE
 from leadglass.web.viewer.files import PAGE, send
 
+log = logging.getLogger(__name__)
+
 MAX_PREPARING: Final = 4  # of a process; more studies than that are made ready when they are asked for
 _preparing: Final[set[asyncio.Task[None]]] = set()
 
@@ -30,8 +32,7 @@ _preparing: Final[set[asyncio.Task[None]]] = set()
 async def enter(call: PageCall) -> Response:
     """GET /open?code=...: the code becomes a session. It is kept for a browser that shows the page to somebody."""
     viewing, request = call.doorway.viewing, call.request
-    ahead = "prefetch" in request.headers.get("sec-purpose", "")
-    if viewing is None or request.method != "GET" or ahead:
+    if viewing is None or request.method != "GET" or _unasked(call):
         return await closed(call)
     known = Known(call.address, request.headers.get("user-agent", ""))
     opened = await viewing.enter(request.query_params.get("code", ""), known, call.person)
@@ -41,6 +42,14 @@ async def enter(call: PageCall) -> Response:
     set_cookie(answer, Audience.VIEWER, opened.cookie)
     _prepare(call, opened)
     return answer
+
+
+def _unasked(call: PageCall) -> bool:
+    """Whether a browser looks ahead, or another site leads here: the pages are of this one, unless the viewer has an
+    address of its own. A stranger's code would put a stranger's study in place of what is open."""
+    headers = call.request.headers
+    foreign = headers.get("sec-fetch-site") == "cross-site" and not call.doorway.viewer.public
+    return foreign or "prefetch" in headers.get("sec-purpose", "")
 
 
 def _forward(call: PageCall, path: str) -> Response:
@@ -65,9 +74,11 @@ def _prepare(call: PageCall, opened: Opened) -> None:
 
 
 async def _made(call: PageCall, principal: Principal, studies: tuple[str, ...]) -> None:
-    with contextlib.suppress(LeadglassError):  # whoever asks for them is told
-        selection = Selection(Level.STUDY, study_uids=studies)
+    selection = Selection(Level.STUDY, study_uids=studies)
+    try:
         await call.doorway.metadata.series(principal, selection, call.origin + BASE)
+    except Exception as error:  # whoever asks for them is told; its text may hold a patient's data
+        log.warning("metadata were not made ready: %s", type(error).__name__)
 
 
 async def closed(call: PageCall) -> Response:

@@ -35,9 +35,9 @@ _KINDS: Final[Mapping[str, str]] = {
 }
 _SUFFIXES: Final[Mapping[str, str]] = {"br": ".br", "gzip": ".gz"}
 _POLICIES: Final[Mapping[str, str]] = {".html": PAGE_POLICY, ".js": SCRIPT_POLICY}
-# Kept for good where the name changes with the content; asked for again otherwise. Never by caches that people share.
-_FOR_GOOD: Final = "private, max-age=31536000, immutable"
-_ASK_AGAIN: Final = "private, no-cache"
+# Kept for good where the name changes with the content. Of nobody: any cache may have them.
+_FOR_GOOD: Final = "public, max-age=31536000, immutable"
+_ASK_AGAIN: Final = "no-cache"
 
 
 @dataclass(frozen=True, slots=True)
