@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from enum import Enum
+from html import escape
 from typing import Final
 
-from leadglass.core.audit import JournalBook, JournalEntry
+from leadglass.core.audit import JournalBook, JournalEntry, JournalFilter
 
 COLUMNS: Final = ("time", "kind", "what", "principal", "address", "outcome", "details", "file", "sequence")
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would reckon with what begins so
+_XML_HEAD: Final = '<?xml version="1.0" encoding="UTF-8"?>\n<AuditMessages>\n'
 _PIECE: Final = 200  # entries
 
 
@@ -24,24 +26,17 @@ class ExportForm(Enum):
     AUDIT_MESSAGES = "xml"
 
 
-def exported(book: JournalBook, entries: Iterable[JournalEntry], form: ExportForm) -> Iterator[str]:
-    """The text, in pieces."""
-    head, foot, line = {
-        ExportForm.JSON_LINES: ("", "", _json_line),
-        ExportForm.CSV: (_row(COLUMNS), "", _csv_line),
-        ExportForm.AUDIT_MESSAGES: (
-            '<?xml version="1.0" encoding="UTF-8"?>\n<AuditMessages>\n',
-            "</AuditMessages>\n",
-            _xml,
-        ),
-    }[form]
+def exported(book: JournalBook, wanted: JournalFilter, form: ExportForm) -> Iterator[str]:
+    """The text, in pieces. Behind the entries it says of which files some may be missing, if any are damaged."""
+    head, foot, line, told = _FORMS[form]
+    damage: list[str] = []
     piece = [head]
-    for entry in entries:
+    for entry in book.entries(wanted, damage.append):
         piece.append(line(book, entry))
         if len(piece) >= _PIECE:
             yield "".join(piece)
             piece = []
-    yield "".join(piece) + foot
+    yield "".join((*piece, *map(told, damage), foot))
 
 
 def _json_line(book: JournalBook, entry: JournalEntry) -> str:
@@ -67,3 +62,22 @@ def _row(cells: tuple[str, ...]) -> str:
     line = io.StringIO()
     csv.writer(line).writerow(cells)
     return line.getvalue()
+
+
+def _json_damage(problem: str) -> str:
+    return json.dumps({"damaged": problem}) + "\n"
+
+
+def _csv_damage(problem: str) -> str:
+    return _row(("", "damaged", _cell(problem)))
+
+
+def _xml_damage(problem: str) -> str:
+    return f"<!-- damaged: {escape(problem).replace('--', '- -')} -->\n"
+
+
+_FORMS: Final = {
+    ExportForm.JSON_LINES: ("", "", _json_line, _json_damage),
+    ExportForm.CSV: (_row(COLUMNS), "", _csv_line, _csv_damage),
+    ExportForm.AUDIT_MESSAGES: (_XML_HEAD, "</AuditMessages>\n", _xml, _xml_damage),
+}

@@ -94,7 +94,7 @@ class JournalReading:
     def export(self, principal: Principal, wanted: JournalFilter, form: ExportForm) -> Iterator[str]:
         """All that is wanted, the oldest first, as text; in the journal, durably, before the first leaves."""
         self._note(principal, "journal-exported", durable=True)
-        return exported(self._book, self._book.entries(wanted), form)
+        return exported(self._book, wanted, form)
 
     @use_case(Right.READ_JOURNAL, EventKind.AUDIT_LOG_USED)
     def standing(self, principal: Principal) -> Standing:
@@ -133,9 +133,9 @@ class JournalReading:
 
         try:
             self._keep(principal, self._book.verify(progress))
-        except LeadglassError as error:
-            if error.code is not ErrorCode.CANCELLED:
-                self._note(principal, "journal-verified", Outcome.SERIOUS_FAILURE)
+        except (LeadglassError, OSError) as error:  # a file that cannot be read: the last result stays, and its date
+            if not isinstance(error, LeadglassError) or error.code is not ErrorCode.CANCELLED:
+                self._note(principal, "journal-verification-failed", Outcome.SERIOUS_FAILURE)
         finally:
             with contextlib.suppress(LeadglassError):
                 self._state.put_setting(VERIFYING, "")

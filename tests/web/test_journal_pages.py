@@ -155,6 +155,22 @@ async def test_a_verification_tells_of_tampering(archive: Archive, auditor: Some
     assert "Problems found" in text and path.name in text
 
 
+async def test_an_export_tells_of_damage(archive: Archive, auditor: Somebody) -> None:
+    for number in range(50):
+        note(archive, f"searched-{number}")
+    archive.journal.flush()
+    path = max(archive.home.journal.glob("*.journal"), key=lambda item: item.stat().st_size)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    async with client(archive) as http:
+        for form in ("jsonl", "csv", "xml"):
+            text = (await http.get(f"/journal/export?form={form}", headers=auditor.headers)).text
+            assert "damaged" in text and path.name in text
+        assert len(ElementTree.fromstring(text.encode())) > 20
+        assert "Damaged:" in (await http.get("/journal", headers=auditor.headers)).text
+
+
 async def test_progress_is_told_while_it_works(archive: Archive, auditor: Somebody) -> None:
     archive.state.put_setting(VERIFYING, json.dumps([time.time_ns(), 3, 8]))  # another process is at it
     async with client(archive) as http:
