@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from leadglass.app.certificates import authority_of
+from leadglass.app.certificates import Certificates, authority_of
 from leadglass.app.config import Config
 from leadglass.app.facts import gather
 from leadglass.app.home import Home
+from leadglass.app.job_files import JobFiles
 from leadglass.app.peer import DeviceCalls
 from leadglass.app.watch import Watch
 from leadglass.core.ports import Catalog
@@ -26,6 +27,7 @@ from leadglass.journal.writer import ChainedJournal
 from leadglass.keys.keyset import KeySet
 from leadglass.net.documents import HttpsDocuments
 from leadglass.sandbox.pool import SandboxPool
+from leadglass.scp.sender import DeviceSender
 from leadglass.services.accounts import Accounts
 from leadglass.services.admit import Gate
 from leadglass.services.budget import BufferBudget
@@ -51,6 +53,7 @@ from leadglass.services.refused import RefusedCallers
 from leadglass.services.render import Render
 from leadglass.services.retrieve import Retrieve
 from leadglass.services.second_factors import SecondFactors
+from leadglass.services.sending import Sending
 from leadglass.services.sessions import Sessions
 from leadglass.services.share_entrance import ShareEntrance
 from leadglass.services.shares import Shares
@@ -107,6 +110,7 @@ class Archive:
     exports: Exports
     viewing: Viewing
     studies: Studies
+    sending: Sending
     journal_reading: JournalReading
     refused: RefusedCallers
     device_test: DeviceTest
@@ -190,6 +194,16 @@ def open_archive(home: Home, config: Config, keys: KeySet, *, budget: BufferBudg
             budget=budget or BufferBudget(),
         )
         stack.callback(ingest.close)
+        retrieve = Retrieve(
+            gate,
+            vault=vault,
+            catalog=catalog,
+            accesses=accesses,
+            decoder=decoder,
+            threads=reading,
+            decoding=decoding,
+        )
+        sender = DeviceSender(config.ae_titles[0], Certificates(state, keys.ca, config).for_dialing)
         yield Archive(
             home,
             config,
@@ -202,15 +216,7 @@ def open_archive(home: Home, config: Config, keys: KeySet, *, budget: BufferBudg
             gate,
             ingest,
             Find(gate, catalog, journal, finding),
-            Retrieve(
-                gate,
-                vault=vault,
-                catalog=catalog,
-                accesses=accesses,
-                decoder=decoder,
-                threads=reading,
-                decoding=decoding,
-            ),
+            retrieve,
             Metadata(
                 gate,
                 vault=vault,
@@ -271,6 +277,7 @@ def open_archive(home: Home, config: Config, keys: KeySet, *, budget: BufferBudg
                 threads=finding,
             ),
             Studies(gate, catalog, state, journal, finding),
+            Sending(gate, state, journal, retrieve=retrieve, sender=sender, board=JobFiles(home.lock.parent)),
             journal_reading,
             RefusedCallers(gate, book, journal),
             DeviceTest(gate, state, DeviceCalls(state, keys.ca, config), journal),

@@ -34,6 +34,7 @@ def doorway_of(archive: Archive, ledger: Ledger | None = None) -> WebDoorway:
         sessions=archive.sessions,
         viewing=archive.viewing,
         studies=archive.studies,
+        sending=archive.sending,
         shares=archive.shares,
         share_entrance=archive.share_entrance,
         exports=archive.exports,

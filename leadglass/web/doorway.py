@@ -30,6 +30,7 @@ from leadglass.services.quotas import Lease, Quotas
 from leadglass.services.refused import RefusedCallers
 from leadglass.services.render import Render
 from leadglass.services.retrieve import Retrieve
+from leadglass.services.sending import Sending
 from leadglass.services.sessions import Person, Sessions
 from leadglass.services.share_entrance import ShareEntrance
 from leadglass.services.shares import Shares
@@ -99,6 +100,7 @@ class WebDoorway:
     own_account: OwnAccount
     viewing: Viewing
     studies: Studies
+    sending: Sending
     shares: Shares
     share_entrance: ShareEntrance
     exports: Exports

@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from archives import device
+from archives import device, sink
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -86,6 +86,7 @@ EXEMPT_METHODS = {
 }
 # Public functions: pure, or parts of a use case.
 EXEMPT_FUNCTIONS = {
+    "sending.subject_of": "pure: a digest",
     "account_names.is_taken": "a part of Accounts: whether a name stands for anything",
     "admission.destination_of": "decides by a principal which destination it may use; gives nothing of patients",
     "admission.printable": "pure: an AE title as text",
@@ -337,6 +338,12 @@ async def unanswered(work: Awaitable[object]) -> None:
         await work
 
 
+async def sending(archive: Archive, who: Principal) -> None:
+    """To a device that is not there: what is journalled is that it began."""
+    archive.state.put_device(sink("pacs", 9))
+    await archive.sending.begin(who, whole_study(1), "pacs")
+
+
 async def called(archive: Archive, kind: type, method: str, who: Principal = SYSTEM) -> bool:
     """Call a use case in a way that succeeds, in the archive of one study; False if its event rides elsewhere."""
     ways: dict[str, Any] = {
@@ -374,6 +381,8 @@ async def called(archive: Archive, kind: type, method: str, who: Principal = SYS
         "DeviceRegister.change": lambda: archive.devices.change(who, device("ct", issuer="hospital")),
         "DeviceRegister.enable": lambda: archive.devices.enable(who, "ct", enabled=False),
         "DeviceRegister.remove": lambda: archive.devices.remove(who, "ct"),
+        "Sending.destinations": lambda: archive.sending.destinations(who),
+        "Sending.begin": lambda: sending(archive, who),
         "Studies.search": lambda: archive.studies.search(who, StudySearch("p1")),
         "Studies.saved": lambda: archive.studies.saved(who),
         "Studies.save": lambda: archive.studies.save(who, SavedSearch("mine", StudySearch("p1"))),
@@ -410,7 +419,7 @@ async def called(archive: Archive, kind: type, method: str, who: Principal = SYS
         "Trash.restore_for_resend": lambda: store(archive, encoded(data_set(2)), uid(2, 1)),
     }
     name = f"{kind.__name__}.{method}"
-    if name in {"Ingest.begin", "Retrieve.select", "Retrieve.source"}:
+    if name in {"Ingest.begin", "Retrieve.select", "Retrieve.source", "Sending.job"}:
         return False  # a store's event rides in its record; what is read is journalled when it is opened
     result = ways[name]()
     if asyncio.iscoroutine(result):
@@ -457,6 +466,8 @@ READING = [case for case in METHODS if getattr(*case.values).declared.right in R
 # Use cases of those rights that ask the catalog nothing.
 ASKS_NOTHING = {
     "Retrieve.source": "opens what Retrieve.select found",
+    "Sending.destinations": "names of devices; no study",
+    "Sending.job": "how far what began is; no study",
     "Studies.saved": "what somebody keeps; no study",
     "Studies.save": "what somebody keeps; no study",
     "Studies.forget": "what somebody keeps; no study",

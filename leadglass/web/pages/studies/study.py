@@ -26,7 +26,11 @@ async def shown(call: PageCall, more: dict[str, Any] | None = None, *, status: i
     """The page of the study that the path names, with `more` values for its forms. NOT_FOUND."""
     found = await study_found(call, call.path("study"))
     series = await series_found(call, call.path("study"))
-    values = {"study": found, "series": series, "wrong": "", "reason": "", "said": "", **(more or {})}
+    devices: list[str] = []
+    if call.principal.may(Right.RETRIEVE):
+        devices = await run_in_threadpool(call.doorway.sending.destinations, call.principal)
+    kept = {"wrong": "", "refusal": "", "reason": "", "said": ""}
+    values = {"study": found, "series": series, "devices": devices, **kept, **(more or {})}
     return page(call, "studies/study.html", values, status=status)
 
 
