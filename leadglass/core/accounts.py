@@ -57,3 +57,8 @@ class Account:
     def second_factor(self) -> bool:
         """Whether something beside the password is asked for."""
         return bool(self.totp_secret or self.passkeys)
+
+    @property
+    def at_provider_alone(self) -> bool:
+        """Whether its owner signs in at the OpenID provider, and in no other way unless an administrator makes one."""
+        return bool(self.subject) and not self.password_hash

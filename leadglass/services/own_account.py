@@ -48,7 +48,10 @@ class OwnAccount:
 
     @of_oneself(EventKind.SECURITY_ALERT, fresh=True)
     def change_password(self, person: Person, password: str) -> None:
-        """Another password from now on; the person's other sessions end. USAGE if it is a poor one."""
+        """Another password from now on; the person's other sessions end. USAGE if it is a poor one, or for somebody who
+        signs in at the provider alone: whom the provider lets in no more has no other way."""
+        if person.account.at_provider_alone:
+            raise LeadglassError(ErrorCode.USAGE, "You sign in at your organisation: there is no password here.")
         require_good(password, person.account.name)
         kept = hash_password(password)
         self._note(person, "password-changed")

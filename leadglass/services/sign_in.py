@@ -295,6 +295,8 @@ class SignIn:
             self.steps.refuse(wrong.cause, "", known)
         if replacing is not None and replacing.account.name != account.name:
             self.steps.refuse("another-account", account.name, known)
+        if found is None and replacing is None and account.at_provider_alone:
+            self.steps.refuse("provider-alone", account.name, known)
         if found is not None:
             how = f"{found.details.get('how', '')} passkey"
             return self.steps.begin(account, how, known, replaced_by(found))

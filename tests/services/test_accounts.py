@@ -292,3 +292,12 @@ async def test_who_gets_a_role_that_demands_a_factor_is_led_to_adding_one(people
     people.add("rossi")
     accounts.change_roles(SYSTEM, "rossi", frozenset({Role.ADMINISTRATOR}))
     assert isinstance(await people.sign_in.password("rossi", PASSWORD, HERE), MustEnrol)
+
+
+def test_who_signs_in_at_the_provider_makes_no_other_way_in(people: PeopleOf, own: OwnAccount) -> None:
+    people.add("rossi", password_hash="", subject="anna@https://id.example")
+    _, me = begun(people, "rossi")
+    refused(lambda: own.change_password(me, NEW))
+    people.people.change_account("rossi", lambda one: replace(one, password_hash="made by an administrator's link"))
+    _, me = begun(people, "rossi")
+    own.change_password(me, NEW)

@@ -301,3 +301,12 @@ def test_nothing_invented_is_an_answer(invented: object) -> None:
             read()
     with contextlib.suppress(UnacceptableAnswer):
         assert isinstance(credential_of(answer), bytes)
+
+
+async def test_a_passkey_is_no_way_round_the_provider(people: PeopleOf, device: Authenticator) -> None:
+    old = await enrolled(people, device, password_hash="", subject="anna@https://id.example")
+    request = await people.sign_in.passkey_request(SITE)
+    await refused(people.sign_in.passkey(SITE, request.ticket, device.get(request.options), HERE))
+    person = people.sessions.person(old.cookie, Audience.PAGES, "")
+    request = await people.sign_in.passkey_request(SITE)
+    assert await people.sign_in.passkey(SITE, request.ticket, device.get(request.options), HERE, replacing=person)
