@@ -44,7 +44,7 @@ class WebServer:
     def __init__(self, server: Server, item: WebListener) -> None:
         self._server = server
         self._item = item
-        self._sockets: frozenset[int] = frozenset()  # inodes of those that it listens on
+        self._sockets: frozenset[tuple[int, int]] = frozenset()  # that it listens on: descriptors and their inodes
         self._file = 0  # inode of the Unix socket's file
         self._task = asyncio.get_running_loop().create_task(server.serve())
 
@@ -69,7 +69,7 @@ class WebServer:
         """Why nobody reaches it any more, as it stands in a sentence; empty while it works."""
         if self._task.done():
             return "its HTTP server has ended"
-        if not self._sockets & _listening(self._item):
+        if not any(_listens_on(descriptor)[0] == inode for descriptor, inode in self._sockets):
             return "its socket does not listen any more"
         if self._item.unix and _inode(self._item.unix) != self._file:
             return "its socket was removed"
@@ -82,7 +82,7 @@ class WebServer:
         if self._task.done() and not self._task.cancelled():
             self._task.exception()  # one that had ended by itself: that was told when it was seen
 
-    async def _until_it_listens(self, item: WebListener, before: frozenset[int]) -> None:
+    async def _until_it_listens(self, item: WebListener, before: frozenset[tuple[int, int]]) -> None:
         deadline = asyncio.get_running_loop().time() + START_SECONDS
         while asyncio.get_running_loop().time() < deadline and not self._task.done():
             self._sockets = _listening(item) - before
@@ -151,11 +151,11 @@ def _memory() -> str | None:
     return "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  # a private folder is made in it
 
 
-def _listening(item: WebListener) -> frozenset[int]:
-    """The sockets (inodes) of this process that listen on the address of `item`."""
+def _listening(item: WebListener) -> frozenset[tuple[int, int]]:
+    """The sockets of this process that listen on the address of `item`: descriptors and their inodes."""
     wanted = str(Path(item.unix).resolve()) if item.unix else (item.host, item.port)
-    found = map(_listens_on, _descriptors())
-    return frozenset(inode for inode, name in found if name == wanted)
+    found = ((descriptor, *_listens_on(descriptor)) for descriptor in _descriptors())
+    return frozenset((descriptor, inode) for descriptor, inode, name in found if name == wanted)
 
 
 def _descriptors() -> list[int]:
