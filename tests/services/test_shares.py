@@ -134,7 +134,7 @@ async def test_what_is_over_opens_no_more_and_says_why_only_to_who_has_the_passc
 
 
 @pytest.mark.parametrize("state", [None, *ENDS])
-async def test_every_refusal_hashes_once_and_writes_the_same(
+async def test_e12_every_refusal_hashes_once_and_writes_the_same(
     sharing: Sharing, monkeypatch: pytest.MonkeyPatch, state: ShareState | None
 ) -> None:
     """The time of an answer tells nothing: what is done for it is the same."""
@@ -156,7 +156,7 @@ async def test_every_refusal_hashes_once_and_writes_the_same(
     assert hashed == [made.share.passcode, "", "", "", ""]
 
 
-async def test_ten_misses_lock_a_share_tell_its_sharer_and_end_what_was_open(sharing: Sharing) -> None:
+async def test_e12_ten_misses_lock_a_share_tell_its_sharer_and_end_what_was_open(sharing: Sharing) -> None:
     made = sharing.make()
     cookie = await sharing.opened(made)
     for number in range(MOST_MISSES):
@@ -289,7 +289,7 @@ async def test_a_download_needs_to_be_allowed(sharing: Sharing) -> None:
             assert refused.value.code is ErrorCode.NOT_AUTHORISED
 
 
-async def test_the_journal_tells_every_step_and_neither_link_nor_passcode(
+async def test_e13_the_journal_tells_every_step_and_neither_link_nor_passcode(
     sharing: Sharing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events: list[JournalEvent] = []

@@ -111,7 +111,7 @@ async def test_to_fetch_a_link_counts_nothing_and_is_the_same_for_every_link(sha
     assert shared.kept(made) == made.share
 
 
-async def test_what_is_wrong_has_one_answer(shared: Shared) -> None:
+async def test_e12_what_is_wrong_has_one_answer(shared: Shared) -> None:
     made, expired = shared.make(), shared.make()
     shared.archive.state.people.change_share(expired.share.identifier, lambda kept: replace(kept, expires=1))
     revoked = shared.make()
@@ -127,7 +127,7 @@ async def test_what_is_wrong_has_one_answer(shared: Shared) -> None:
     assert why.status_code == 403 and "has expired" in why.text
 
 
-async def test_a_passcode_is_taken_from_our_own_page_only(shared: Shared) -> None:
+async def test_e10_a_passcode_is_taken_from_our_own_page_only(shared: Shared) -> None:
     made = shared.make()
     async with client(shared.archive, SHARES) as http:
         for headers in ({"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}, {}):
@@ -149,7 +149,7 @@ async def test_a_download_is_there_only_where_it_was_allowed(shared: Shared) -> 
         assert (await http.get(path.replace(study_uid(1), study_uid(2)), headers=headers)).status_code == 404
 
 
-async def test_a_shares_cookie_reaches_no_other_study(shared: Shared) -> None:
+async def test_e8_a_shares_cookie_reaches_no_other_study(shared: Shared) -> None:
     async with client(shared.archive, SHARES) as http:
         headers = await shared.opened(http, shared.make(download=True))
         for route in SHARED_ROUTES:
@@ -200,7 +200,7 @@ FOREIGN = [
 ]
 
 
-async def test_the_listener_answers_nothing_else_to_anybody(shared: Shared) -> None:
+async def test_e7_the_listener_for_shares_answers_nothing_else_to_anybody(shared: Shared) -> None:
     """Every line of the other listeners' tables, to a stranger, to somebody of the archive, and to who opened one."""
     administrator = signed_in(shared.archive, "admin", *(set(Role) - {Role.RESEARCHER}))
     async with client(shared.archive, SHARES) as http:
@@ -228,7 +228,7 @@ async def test_the_listener_answers_nothing_else_to_anybody(shared: Shared) -> N
 CLOSED = [page for page in SHARES.pages if page.entry is not Entry.OPEN]
 
 
-async def test_no_other_cookie_gets_in_and_a_shares_cookie_nowhere_else(shared: Shared) -> None:
+async def test_e7_no_other_cookie_gets_in_and_a_shares_cookie_nowhere_else(shared: Shared) -> None:
     administrator = signed_in(shared.archive, "admin", *(set(Role) - {Role.RESEARCHER}))
     viewer = again(shared.archive, administrator.account, Audience.VIEWER, Known(studies=frozenset({study_uid(1)})))
     async with client(shared.archive, SHARES) as http:
@@ -264,7 +264,7 @@ async def test_every_answer_is_kept_and_found_by_nobody(shared: Shared) -> None:
         assert sheet and "immutable" in (await http.get(sheet[1])).headers["cache-control"]
 
 
-async def test_no_link_is_in_what_is_counted_or_logged(shared: Shared, caplog: pytest.LogCaptureFixture) -> None:
+async def test_e13_no_link_is_in_what_is_counted_or_logged(shared: Shared, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(0)
     made = shared.make()
     door = WebDoor(doorway_of(shared.archive), RULES, lambda: True, SHARES)
