@@ -51,6 +51,7 @@ async def _shown(call: PageCall, wrong: str = "") -> Response:
         "counts": holdings.counts,
         "bars": bars(holdings.days, time.time_ns() // _DAY, DAYS),
         "size_of_chart": (WIDTH, HEIGHT),
+        "most": max((size for _, _, size in holdings.days), default=0),
         "days": DAYS,
         "grown": grown,
         "days_left": standing.room.free * DAYS // grown if grown else None,
