@@ -167,13 +167,14 @@ class Sessions:
         self._people.end_sessions(digest=person.session.digest)
 
     def take_over(self, old: bytes, cookie: str, owner: str) -> None:
-        """The session of `cookie` takes the place of an older one of its owner; what came from that goes on."""
-        session = self._people.session(old)
-        if session is None or session.share or session.owner != owner:
+        """The session of `cookie` takes the place of an older one of its owner; what came from that goes on, but not
+        what saw more than it does, for an emergency that is over."""
+        session, new = self._people.session(old), self._people.session(self.digest(cookie))
+        if session is None or new is None or session.share or session.owner != owner:
             return
         for child in self._people.sessions(owner):
-            if child.parent == old:
-                self._people.put_session(replace(child, parent=self.digest(cookie)))
+            if child.parent == old and child.emergency in ("", new.emergency):
+                self._people.put_session(replace(child, parent=new.digest))
         self._people.end_sessions(digest=old)
 
     def _remembered(self, digest: bytes) -> Person | None:

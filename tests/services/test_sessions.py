@@ -140,3 +140,30 @@ def test_sessions_that_came_from_another_end_with_it(archive: Archive, sessions:
     assert sessions.person(viewer, Audience.VIEWER, "") is not None
     sessions.end(person)
     assert sessions.person(viewer, Audience.VIEWER, "") is None
+
+
+def test_a_session_that_came_from_another_does_not_outlast_it(
+    archive: Archive, sessions: Sessions, clock: Clock
+) -> None:
+    owner = account(archive)
+    pages = sessions.begin(owner, Audience.PAGES, Known(emergency="resuscitation room"))
+    person = sessions.person(pages, Audience.PAGES, "")
+    assert person is not None
+    clock.now += EMERGENCY - 1
+    known = Known(studies=frozenset({study_uid(1)}), parent=person.session.digest, emergency="resuscitation room")
+    viewer = sessions.begin(owner, Audience.VIEWER, known)
+    assert sessions.person(viewer, Audience.VIEWER, "") is not None
+    clock.now += 1
+    assert sessions.person(viewer, Audience.VIEWER, "") is None
+
+
+def test_what_was_opened_in_an_emergency_ends_with_it(archive: Archive, sessions: Sessions) -> None:
+    owner = account(archive)
+    pages = sessions.begin(owner, Audience.PAGES, Known(emergency="resuscitation room"))
+    old = sessions.digest(pages)
+    known = Known(studies=frozenset({study_uid(1)}), parent=old)
+    plain = sessions.begin(owner, Audience.VIEWER, known)
+    wide = sessions.begin(owner, Audience.VIEWER, replace(known, emergency="resuscitation room"))
+    sessions.take_over(old, sessions.begin(owner, Audience.PAGES, HERE), "rossi")
+    assert sessions.person(plain, Audience.VIEWER, "") is not None
+    assert sessions.person(wide, Audience.VIEWER, "") is None
