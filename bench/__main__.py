@@ -1,7 +1,7 @@
 """`python -m bench [--runs N] [--only SECTION ...] [--readme]`: measure side by side, print, write bench/out.
 
-Sections: ingest, retrieve, find, scale, memory, web, viewer, scan, million, path. With --readme the README's section
-on speed is written too.
+Sections: ingest, retrieve, find, scale, memory, web, viewer, people, scan, million, path. With --readme the README's
+section on speed is written too.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import catalog_scale, find, hot_path, ingest, memory, report, retrieve, scan, viewer, web
+from bench import catalog_scale, find, hot_path, ingest, memory, people, report, retrieve, scan, viewer, web
 from bench.report import Row
 
 AGAINST_ORTHANC = {
@@ -65,6 +65,7 @@ SECTIONS: dict[str, Callable[[int], list[Row]]] = {
     "memory": lambda runs: memory.run(),
     "web": web.run,
     "viewer": viewer.run,
+    "people": people.run,
     "scan": scan.run,
     "million": lambda runs: web.million(),
 }

@@ -78,7 +78,7 @@ async def test_the_trash_takes_a_study_with_a_reason(archive: Archive) -> None:
 
 async def test_the_quick_look_goes_through_frames_in_the_order_of_their_numbers(archive: Archive) -> None:
     for number, frames in ((3, None), (1, None), (2, 4)):
-        made = data_set(1, number, SliceLocation=f"{number}.25")
+        made = data_set(1, number, SliceLocation=f"{number}.25", Rows=10 * number, Columns=7)
         if frames:
             made.NumberOfFrames = frames
         await store(archive, encoded(made), uid(1, number))
@@ -89,6 +89,7 @@ async def test_the_quick_look_goes_through_frames_in_the_order_of_their_numbers(
         for odd in ("0", "-1", "9999999999", "x", "", "1e3", "٣"):
             assert (await http.get(LOOK, params={"at": odd}, headers=who.headers)).status_code == 200
     order = " ".join((f"{uid(1, 1)}*1@1.2", f"{uid(1, 2)}*4@2.2", f"{uid(1, 3)}*1@3.2"))
+    assert 'data-side="30"' in shown
     assert f'data-frames="{order}"' in shown and "Image 1 of 6" in shown
     assert f"instances/{uid(1, 2)}/frames/2/rendered" in third and "Image 3 of 6" in third
     assert "Rossi, Anna1" in shown and "Lung" in shown

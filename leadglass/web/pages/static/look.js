@@ -25,6 +25,7 @@
     if (real) return "";
     const dense = Math.min(window.devicePixelRatio || 1, 2);
     const side = Math.max(256, Math.min(2048, Math.ceil(Math.max(stage.clientWidth, stage.clientHeight) * dense / 256) * 256));
+    if (Number(said.side) && side >= Number(said.side)) return ""; // as large as it is: nothing is gained by enlarging it
     return `viewport=${side},${side}`;
   };
   let asked = size();

@@ -22,7 +22,9 @@ _STUDY: Final = (
 _SERIES: Final = (
     "SeriesInstanceUID SeriesNumber Modality SeriesDescription BodyPartExamined NumberOfSeriesRelatedInstances"
 )
-_IMAGES: Final = "SOPClassUID SOPInstanceUID InstanceNumber NumberOfFrames SliceLocation WindowCenter WindowWidth"
+_IMAGES: Final = (
+    "SOPClassUID SOPInstanceUID InstanceNumber NumberOfFrames SliceLocation WindowCenter WindowWidth Rows Columns"
+)
 _NO_STUDY: Final = "There is no such study here."
 
 

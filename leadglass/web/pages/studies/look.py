@@ -14,6 +14,7 @@ from leadglass.dicom.picture_kinds import PICTURED, picture_kind
 from leadglass.web.pages.page import Page, PageCall
 from leadglass.web.pages.rendering import page
 from leadglass.web.pages.studies.found import images_found, series_found, study_found
+from leadglass.web.pages.studies.values import count as count_of
 from leadglass.web.pages.studies.values import exact, plain, text, texts
 
 MAX_FRAMES: Final = 50_000  # of one series
@@ -82,6 +83,7 @@ async def look(call: PageCall) -> Response:
         "count": count,
         "at": at,
         "first": _frame(images, at),
+        "side": max((count_of(one, name) for one in found for name in ("Rows", "Columns")), default=0),
         "presets": presets(series[here].modality, found),
     }
     return page(call, "studies/look.html", values)
