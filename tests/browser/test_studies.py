@@ -36,7 +36,7 @@ def file_of(study: int, number: int) -> bytes:
     return build_file_header(made.SOPClassUID, made.SOPInstanceUID, EXPLICIT_VR_LE) + encoded(made)
 
 
-def test_a_study_is_found_as_somebody_types_and_comes_back_with_the_back_button(visitor: Callable[..., Any]) -> None:
+def test_a_study_is_found_as_somebody_types_and_opened_by_keys(visitor: Callable[..., Any]) -> None:
     who = visitor()
     who.sign_in(CHIEF)
     page = who.page
@@ -51,12 +51,6 @@ def test_a_study_is_found_as_somebody_types_and_comes_back_with_the_back_button(
     page.keyboard.press("Enter")
     page.wait_for_url("**/studies/*")
     who.picture("study")
-    page.go_back()
-    page.wait_for_function(FEWER, arg=[ROWS, before])
-    page.wait_for_load_state("networkidle")
-    assert page.locator("#text").input_value() == "mus jor"
-    who.open("/studies")
-    assert page.locator("#text").input_value() == ""
 
 
 @pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
