@@ -75,6 +75,7 @@ SECTIONS: dict[str, Callable[[int], list[Row]]] = {
 BLOCKS = {
     "archive": ("ingest", "retrieve", "find", "scale", "memory", "path"),
     "web": ("web", "million"),
+    "people": ("viewer", "people"),
     "audit": ("scan",),
 }
 
