@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 
 from leadglass.app.archive import Archive
 from leadglass.app.conformance import texts
@@ -11,7 +12,7 @@ from leadglass.services.quota_ledger import Ledger
 from leadglass.services.quotas import Quotas
 from leadglass.web.body import BodyLimits
 from leadglass.web.doorway import AdminServices, Uploads, WebDoorway
-from leadglass.web.shares_site import SharesSite
+from leadglass.web.neighbour import Neighbour
 from leadglass.web.viewer.files import read_viewer
 from leadglass.web.viewer.site import ViewerSite
 
@@ -38,7 +39,7 @@ def doorway_of(archive: Archive, ledger: Ledger | None = None) -> WebDoorway:
         shares=archive.shares,
         share_entrance=archive.share_entrance,
         exports=archive.exports,
-        shares_site=_shares_site(archive.config.web),
+        shares_site=_beside(archive.config.web, "shares"),
         viewer=_viewer(archive.config.web),
         admin=_admin(archive),
         sign_in=archive.sign_in,
@@ -48,17 +49,15 @@ def doorway_of(archive: Archive, ledger: Ledger | None = None) -> WebDoorway:
 
 
 def _viewer(listeners: Iterable[WebListener]) -> ViewerSite:
-    """OHIF's files, and where they are served: on the first listener that is for them."""
-    item = next((item for item in listeners if item.serves == "viewer"), None)
-    if item is None:
-        return ViewerSite()
-    return ViewerSite(read_viewer(), True, item.tls, item.port, item.public)
+    """OHIF's files, and where they are served."""
+    beside = _beside(listeners, "viewer")
+    return ViewerSite(read_viewer(), **asdict(beside)) if beside.listens else ViewerSite()
 
 
-def _shares_site(listeners: Iterable[WebListener]) -> SharesSite:
-    """Where shares are opened: at the first listener that is for them."""
-    item = next((item for item in listeners if item.serves == "shares"), None)
-    return SharesSite() if item is None else SharesSite(True, item.tls, item.port, item.public)
+def _beside(listeners: Iterable[WebListener], serves: str) -> Neighbour:
+    """The first listener that is for this."""
+    item = next((item for item in listeners if item.serves == serves), None)
+    return Neighbour() if item is None else Neighbour(listens=True, tls=item.tls, port=item.port, public=item.public)
 
 
 def _admin(archive: Archive) -> AdminServices:

@@ -72,5 +72,5 @@ def multipart_of(parts: Sequence[bytes], part_type: str) -> tuple[bytes, str]:
 
 def unchanged(request: Request, tag: str) -> bool:
     """Whether the client's If-None-Match names `tag` (weak comparison)."""
-    asked = request.headers.get("if-none-match", "")
+    asked = ",".join(request.headers.getlist("if-none-match"))
     return asked == "*" or tag in {item.strip().removeprefix("W/") for item in asked.split(",")}

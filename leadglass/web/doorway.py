@@ -40,7 +40,7 @@ from leadglass.services.tokens import Tokens
 from leadglass.services.trash import Trash
 from leadglass.services.viewing import Viewing
 from leadglass.web.body import BodyLimits
-from leadglass.web.shares_site import SharesSite
+from leadglass.web.neighbour import Neighbour
 from leadglass.web.urls import BASE
 from leadglass.web.viewer.site import ViewerSite
 
@@ -104,13 +104,12 @@ class WebDoorway:
     shares: Shares
     share_entrance: ShareEntrance
     exports: Exports
+    admin: AdminServices
     uploads: Uploads = field(default_factory=Uploads)
     quotas: Quotas = field(default_factory=Quotas)
     conformance: Mapping[str, bytes] = field(default_factory=dict)  # the statement by media type, the plainest first
-
     viewer: ViewerSite = field(default_factory=ViewerSite)
-    shares_site: SharesSite = field(default_factory=SharesSite)
-    admin: AdminServices | None = None
+    shares_site: Neighbour = field(default_factory=Neighbour)
     provider: ProviderSignIn | None = None  # where people sign in beside here
 
 

@@ -21,7 +21,7 @@ from leadglass.core.shares import Opening, Share
 from leadglass.core.tokens import Grant
 from leadglass.web.app import WebDoor
 from leadglass.web.desk import ARCHIVE, SHARES
-from leadglass.web.shares_site import SharesSite
+from leadglass.web.neighbour import Neighbour
 
 TYPED = {"recipient": "Dr. Verdi", "days": "14", "openings": "0", "study": study_uid(1)}
 
@@ -37,7 +37,7 @@ async def sharer(archive: Archive) -> Somebody:
 
 def with_listener(archive: Archive) -> httpx.AsyncClient:
     """A client of the archive's pages, where there is a listener for shares too."""
-    doorway = replace(doorway_of(archive), shares_site=SharesSite(True, True, 8444))
+    doorway = replace(doorway_of(archive), shares_site=Neighbour(listens=True, tls=True, port=8444))
     door = WebDoor(doorway, RULES, lambda: True, ARCHIVE)
     return httpx.AsyncClient(transport=httpx.ASGITransport(door), base_url=ORIGIN)
 

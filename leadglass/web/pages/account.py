@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -11,10 +10,10 @@ from leadglass.core.errors import ErrorCode, LeadglassError
 from leadglass.core.sessions import Audience, Session
 from leadglass.web.pages.page import Entry, Page, PageCall
 from leadglass.web.pages.rendering import page, seen_other
-from leadglass.web.pages.sign_in import begun
+from leadglass.web.pages.showing import utc
+from leadglass.web.pages.sign_in import begun, require_twice
 
 _MAIN: Final = "/account"
-_SECOND: Final = 1_000_000_000
 _ENROL: Final = "/sign-in/authenticator?next=%2Faccount"
 
 
@@ -30,7 +29,7 @@ async def _shown(call: PageCall, wrong: str = "") -> Response:
         "account": call.who.account,
         "sessions": [_session(session, here) for session in sessions if session.audience is Audience.PAGES],
         "passkeys": [
-            {"id": one.credential_id.hex(), "label": one.label, "added": _moment(one.added)}
+            {"id": one.credential_id.hex(), "label": one.label, "added": utc(one.added)}
             for one in call.who.account.passkeys
         ],
         "roles": sorted(role.value for role in call.who.account.roles),
@@ -47,8 +46,7 @@ async def password_form(call: PageCall) -> Response:
 async def change_password(call: PageCall) -> Response:
     """POST /account/password."""
     try:
-        if call.form.secret("password") != call.form.secret("again"):
-            raise LeadglassError(ErrorCode.USAGE, "The two passwords are not the same.")
+        require_twice(call)
         change = call.doorway.own_account.change_password
         await call.doorway.sign_in.apart(change, call.who, call.form.secret("password"))
     except LeadglassError as error:
@@ -129,14 +127,10 @@ def _session(session: Session, here: bytes) -> dict[str, Any]:
         "here": session.digest == here,
         "address": session.address,
         "agent": session.agent,
-        "begun": _moment(session.created),
-        "seen": _moment(session.last_seen),
+        "begun": utc(session.created),
+        "seen": utc(session.last_seen),
         "emergency": session.emergency,
     }
-
-
-def _moment(nanoseconds: int) -> dt.datetime:
-    return dt.datetime.fromtimestamp(nanoseconds // _SECOND, dt.UTC)
 
 
 PAGES: Final[tuple[Page, ...]] = (

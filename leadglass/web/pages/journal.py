@@ -17,7 +17,6 @@ from leadglass.core.events import EventKind, Outcome
 from leadglass.core.principal import Right
 from leadglass.services.journal_export import ExportForm
 from leadglass.services.journal_reading import Place
-from leadglass.web.pages.administration.said import services_of
 from leadglass.web.pages.page import Entry, Page, PageCall
 from leadglass.web.pages.rendering import language_of, page, seen_other
 from leadglass.web.pages.trying import UNPROCESSABLE
@@ -56,7 +55,7 @@ class _Asked:
 
 async def search(call: PageCall) -> Response:
     """GET /journal."""
-    reading = services_of(call).journal
+    reading = call.doorway.admin.journal
     asked = _asked(call)
     before = _place(call.request.query_params.get("before", ""))
     found = None
@@ -82,7 +81,7 @@ async def export(call: PageCall) -> Response:
     asked, form = _asked(call), _FORMS.get(call.request.query_params.get("form", ""))
     if asked.wrong or form is None:
         return seen_other(call, HERE + asked.address())
-    pieces = await run_in_threadpool(services_of(call).journal.export, call.principal, asked.wanted, form)
+    pieces = await run_in_threadpool(call.doorway.admin.journal.export, call.principal, asked.wanted, form)
     name = f"journal-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}.{form.value}"
     headers = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"}
     return StreamingResponse(pieces, 200, headers, _TYPES[form])
@@ -90,7 +89,7 @@ async def export(call: PageCall) -> Response:
 
 async def verify(call: PageCall) -> Response:
     """POST /journal/verify: begin, and show how it goes."""
-    await run_in_threadpool(services_of(call).journal.verify, call.principal)
+    await run_in_threadpool(call.doorway.admin.journal.verify, call.principal)
     return await verification(call) if call.partial else seen_other(call, HERE)
 
 
@@ -98,7 +97,7 @@ async def verification(call: PageCall) -> Response:
     """GET /journal/verification: how the last one ended, and how far one at work is. A part of the page."""
     if not call.partial:
         return seen_other(call, HERE)
-    standing = await run_in_threadpool(services_of(call).journal.standing, call.principal)
+    standing = await run_in_threadpool(call.doorway.admin.journal.standing, call.principal)
     return page(call, "journal/verification.html", {"standing": standing})
 
 

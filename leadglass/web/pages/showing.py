@@ -12,17 +12,17 @@ _NARROW_SPACE: Final = "\u202f"  # between thousands (ISO 80000-1): neither lang
 
 def moment(nanoseconds: int) -> str:
     """2026-11-25 22:30 UTC; "" for never."""
-    return f"{_utc(nanoseconds):%Y-%m-%d %H:%M} UTC" if nanoseconds else ""
+    return f"{utc(nanoseconds):%Y-%m-%d %H:%M} UTC" if nanoseconds else ""
 
 
 def second(nanoseconds: int) -> str:
     """2026-11-25 22:30:01 UTC."""
-    return f"{_utc(nanoseconds):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{utc(nanoseconds):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def day(nanoseconds: int) -> str:
     """2026-11-25; "" for never."""
-    return f"{_utc(nanoseconds):%Y-%m-%d}" if nanoseconds else ""
+    return f"{utc(nanoseconds):%Y-%m-%d}" if nanoseconds else ""
 
 
 def number(count: int) -> str:
@@ -40,5 +40,6 @@ def size(count: int) -> str:
     return f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.1f} {unit}"
 
 
-def _utc(nanoseconds: int) -> dt.datetime:
+def utc(nanoseconds: int) -> dt.datetime:
+    """The moment, for templates that write it their own way."""
     return dt.datetime.fromtimestamp(nanoseconds // _SECOND, dt.UTC)

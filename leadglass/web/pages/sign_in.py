@@ -142,7 +142,7 @@ async def set_up(call: PageCall) -> Response:
     values = {"good": True, "name": name, "display": display}
 
     async def work() -> Step:
-        _require_twice(call)
+        require_twice(call)
         return await call.doorway.sign_in.set_up(call.path("code"), name, display, given, known_of(call))
 
     return await tried(call, work, "sign_in/set_up.html", values)
@@ -163,7 +163,7 @@ async def enrol(call: PageCall) -> Response:
     """POST /enrol/{code}."""
 
     async def work() -> Step:
-        _require_twice(call)
+        require_twice(call)
         return await call.doorway.sign_in.enrol(call.path("code"), call.form.secret("password"), known_of(call))
 
     return await tried(call, work, "sign_in/enrol.html", {"name": call.form.text("name")})
@@ -233,7 +233,8 @@ def step_of(call: PageCall) -> tuple[str, dict[str, bool]]:
     return code, {name: letter in letters for name, letter in _FACTORS}
 
 
-def _require_twice(call: PageCall) -> None:
+def require_twice(call: PageCall) -> None:
+    """A new password is typed twice. USAGE if the two differ."""
     if call.form.secret("password") != call.form.secret("again"):
         raise LeadglassError(ErrorCode.USAGE, "The two passwords are not the same.")
 

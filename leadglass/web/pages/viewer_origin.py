@@ -32,7 +32,7 @@ _preparing: Final[set[asyncio.Task[None]]] = set()
 async def enter(call: PageCall) -> Response:
     """GET /open?code=...: the code becomes a session. It is kept for a browser that shows the page to somebody."""
     viewing, request = call.doorway.viewing, call.request
-    if viewing is None or request.method != "GET" or _unasked(call):
+    if request.method != "GET" or _unasked(call):
         return await closed(call)
     known = Known(call.address, request.headers.get("user-agent", ""))
     opened = await viewing.enter(request.query_params.get("code", ""), known, call.person)

@@ -16,6 +16,7 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from leadglass.web.answers import unchanged
 from leadglass.web.codings import coding_for
 from leadglass.web.viewer.policy import ISOLATED, NOTHING_POLICY, PAGE_POLICY, SCRIPT_POLICY
 
@@ -90,18 +91,13 @@ async def send(request: Request, file: ViewerFile) -> Response:
         **ISOLATED,
         **({"vary": "accept-encoding"} if file.codings else {}),
     }
-    if _has(request, tag):
+    if unchanged(request, tag):
         return Response(None, 304, headers)
     path = file.path.with_name(file.path.name + _SUFFIXES[coding]) if coding else file.path
     body = await asyncio.to_thread(path.read_bytes)
     if coding:
         headers["content-encoding"] = coding
     return Response(body, 200, {**headers, "content-type": file.kind})
-
-
-def _has(request: Request, tag: str) -> bool:
-    asked = ",".join(request.headers.getlist("if-none-match"))
-    return any(item.strip().removeprefix("W/") in (tag, "*") for item in asked.split(","))
 
 
 def _file(folder: Path, name: str, facts: Mapping[str, Any]) -> ViewerFile:

@@ -13,7 +13,7 @@ from leadglass.core.principal import Right
 from leadglass.core.sessions import Purpose
 from leadglass.services.accounts import Accounts, Invitation, WantedAccount
 from leadglass.services.one_time_codes import PATHS
-from leadglass.web.pages.administration.said import go_on, lines, said_of, services_of
+from leadglass.web.pages.administration.said import go_on, lines, said_of
 from leadglass.web.pages.page import Entry, Form, Page, PageCall
 from leadglass.web.pages.rendering import page
 from leadglass.web.pages.trying import UNPROCESSABLE, Wrong, tried
@@ -114,7 +114,7 @@ async def _enable(call: PageCall, *, enabled: bool) -> Response:
 
 
 def _of(call: PageCall) -> Accounts:
-    return services_of(call).accounts
+    return call.doorway.admin.accounts
 
 
 def _form(call: PageCall, values: dict[str, object], wrong: str = "") -> Response:

@@ -20,7 +20,7 @@ from leadglass.access.certificates import bind_authority, pin
 from leadglass.core.device import Device, DeviceCertificate
 from leadglass.core.principal import Right
 from leadglass.web.pages.administration.devices import HERE, known_device, show
-from leadglass.web.pages.administration.said import go_on, services_of
+from leadglass.web.pages.administration.said import go_on
 from leadglass.web.pages.page import Entry, Page, PageCall
 from leadglass.web.pages.rendering import language_of, page
 from leadglass.web.pages.trying import Wrong, tried
@@ -35,7 +35,7 @@ async def issue(call: PageCall) -> Response:
     device = await known_device(call)
     try:
         password = _password(call)
-        issued = await tried(call, partial(services_of(call).credentials.issue, call.principal, device))
+        issued = await tried(call, partial(call.doorway.admin.credentials.issue, call.principal, device))
         packed = await tried(call, partial(issued.as_pkcs12, device.name, password))
         await _bind(call, device, issued.binding())
     except Wrong as wrong:
@@ -48,7 +48,7 @@ async def sign(call: PageCall) -> Response:
     device, request = await known_device(call), call.form.text("request")
     try:
         asked = _ascii(call, request)
-        issued = await tried(call, partial(services_of(call).credentials.sign, call.principal, device, asked))
+        issued = await tried(call, partial(call.doorway.admin.credentials.sign, call.principal, device, asked))
         await _bind(call, device, issued.binding())
     except Wrong as wrong:
         return await show(call, wrong=str(wrong), kept={"request": request})
@@ -79,7 +79,7 @@ async def drop(call: PageCall) -> Response:
     left = tuple(item for item in device.certificates if item.value != value)
     try:
         changed = replace(device, certificates=left)
-        await tried(call, partial(services_of(call).devices.change, call.principal, changed))
+        await tried(call, partial(call.doorway.admin.devices.change, call.principal, changed))
     except Wrong as wrong:
         return await show(call, wrong=str(wrong))
     return go_on(call, f"{HERE}/{device.name}", "unbound")
@@ -89,7 +89,7 @@ async def _bind(call: PageCall, device: Device, certificate: DeviceCertificate) 
     """The device is known by it from now on; by what it had before too, if that was asked for."""
     kept = device.certificates if call.form.text("keep") else ()
     changed = replace(device, certificates=(*kept, certificate))
-    await tried(call, partial(services_of(call).devices.change, call.principal, changed))
+    await tried(call, partial(call.doorway.admin.devices.change, call.principal, changed))
 
 
 def _password(call: PageCall) -> str:

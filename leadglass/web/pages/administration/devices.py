@@ -20,7 +20,7 @@ from leadglass.core.principal import Right
 from leadglass.services.device_test import Answered
 from leadglass.services.refused import Refusal
 from leadglass.web.pages.administration.device_form import RIGHTS, Values, blank_values, device_of, typed, values_of
-from leadglass.web.pages.administration.said import go_on, said_of, services_of
+from leadglass.web.pages.administration.said import go_on, said_of
 from leadglass.web.pages.page import Entry, Page, PageCall
 from leadglass.web.pages.rendering import page
 from leadglass.web.pages.trying import UNPROCESSABLE, Wrong, in_words, tried
@@ -35,7 +35,7 @@ _LETS_IN: Final = frozenset({"unknown-address", "unknown-title"})  # causes that
 
 async def listed(call: PageCall) -> Response:
     """GET: every device."""
-    devices = await run_in_threadpool(services_of(call).devices.devices, call.principal)
+    devices = await run_in_threadpool(call.doorway.admin.devices.devices, call.principal)
     return page(call, "administration/devices.html", {"devices": devices, "said": said_of(call)})
 
 
@@ -52,7 +52,7 @@ async def enrol(call: PageCall) -> Response:
     """POST: a new device."""
     try:
         device = await tried(call, partial(device_of, call, None))
-        await tried(call, partial(services_of(call).devices.enrol, call.principal, device))
+        await tried(call, partial(call.doorway.admin.devices.enrol, call.principal, device))
     except Wrong as wrong:
         return _form(call, typed(call.form), str(wrong))
     return go_on(call, f"{HERE}/{device.name}", "enrolled")
@@ -74,7 +74,7 @@ async def change(call: PageCall) -> Response:
     known = await known_device(call)
     try:
         device = await tried(call, partial(device_of, call, known))
-        await tried(call, partial(services_of(call).devices.change, call.principal, device))
+        await tried(call, partial(call.doorway.admin.devices.change, call.principal, device))
     except Wrong as wrong:
         return _form(call, {**typed(call.form), "name": known.name}, str(wrong), known)
     return go_on(call, f"{HERE}/{device.name}", "device_changed")
@@ -92,7 +92,7 @@ async def enable(call: PageCall) -> Response:
 
 async def remove(call: PageCall) -> Response:
     """POST: forget it."""
-    await run_in_threadpool(services_of(call).devices.remove, call.principal, call.path("name"))
+    await run_in_threadpool(call.doorway.admin.devices.remove, call.principal, call.path("name"))
     return go_on(call, HERE, "removed")
 
 
@@ -100,7 +100,7 @@ async def test(call: PageCall) -> Response:
     """POST: call it, and say what came of it: in its place on the page, or with the whole page."""
     wrong, answered = "", None
     try:
-        answered = await services_of(call).device_test.echo(call.principal, call.path("name"))
+        answered = await call.doorway.admin.device_test.echo(call.principal, call.path("name"))
     except LeadglassError as error:
         wrong = in_words(call, error.comment)
     if call.partial:
@@ -110,7 +110,7 @@ async def test(call: PageCall) -> Response:
 
 async def refused(call: PageCall) -> Response:
     """GET: who was turned away within the last days."""
-    found = await run_in_threadpool(services_of(call).refused.lately, call.principal, REFUSED_DAYS)
+    found = await run_in_threadpool(call.doorway.admin.refused.lately, call.principal, REFUSED_DAYS)
     rows = [(one, _way_in(one.caller)) for one in found]
     shown = {"rows": rows, "days": REFUSED_DAYS, "known_causes": REFUSAL_HINTS}
     return page(call, "administration/refused.html", shown)
@@ -118,14 +118,14 @@ async def refused(call: PageCall) -> Response:
 
 async def authority(call: PageCall) -> Response:
     """GET: the certificate of the archive's own CA, as a file."""
-    pem = await run_in_threadpool(services_of(call).credentials.authority, call.principal)
+    pem = await run_in_threadpool(call.doorway.admin.credentials.authority, call.principal)
     headers = {"content-disposition": 'attachment; filename="leadglass-ca.pem"', "cache-control": "no-store"}
     return Response(pem, 200, headers, "application/x-pem-file")
 
 
 async def known_device(call: PageCall) -> Device:
     """The device that the path names. NOT_FOUND."""
-    return await run_in_threadpool(services_of(call).devices.device, call.principal, call.path("name"))
+    return await run_in_threadpool(call.doorway.admin.devices.device, call.principal, call.path("name"))
 
 
 async def show(
@@ -151,7 +151,7 @@ async def show(
 async def _enable(call: PageCall, *, enabled: bool) -> Response:
     name = call.path("name")
     try:
-        await tried(call, partial(services_of(call).devices.enable, call.principal, name, enabled=enabled))
+        await tried(call, partial(call.doorway.admin.devices.enable, call.principal, name, enabled=enabled))
     except Wrong as wrong:
         return await show(call, wrong=str(wrong))
     return go_on(call, f"{HERE}/{name}", "enabled" if enabled else "disabled")

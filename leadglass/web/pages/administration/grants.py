@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from leadglass.core.principal import Principal, Right
 from leadglass.core.tokens import Grant
-from leadglass.web.pages.administration.said import go_on, said_of, services_of
+from leadglass.web.pages.administration.said import go_on, said_of
 from leadglass.web.pages.page import Entry, Form, Page, PageCall
 from leadglass.web.pages.rendering import page
 from leadglass.web.pages.trying import UNPROCESSABLE, Wrong, tried
@@ -27,12 +27,12 @@ async def listed(call: PageCall) -> Response:
 
 async def add(call: PageCall) -> Response:
     """POST: a further one."""
-    return await _done(call, services_of(call).tokens.grant, "granted")
+    return await _done(call, call.doorway.admin.tokens.grant, "granted")
 
 
 async def withdraw(call: PageCall) -> Response:
     """POST: take one back."""
-    return await _done(call, services_of(call).tokens.withdraw, "withdrawn")
+    return await _done(call, call.doorway.admin.tokens.withdraw, "withdrawn")
 
 
 async def _done(call: PageCall, work: Callable[[Principal, Grant], None], word: str) -> Response:
@@ -44,7 +44,7 @@ async def _done(call: PageCall, work: Callable[[Principal, Grant], None], word: 
 
 
 async def _shown(call: PageCall, wrong: str = "") -> Response:
-    grants = await run_in_threadpool(services_of(call).tokens.grants, call.principal)
+    grants = await run_in_threadpool(call.doorway.admin.tokens.grants, call.principal)
     values = {name: call.form.secret(name) for name in _FIELDS}
     shown = {"grants": grants, "values": values, "wrong": wrong, "said": said_of(call)}
     return page(call, "administration/grants.html", shown, status=UNPROCESSABLE if wrong else 200)

@@ -9,7 +9,6 @@ from starlette.responses import Response
 
 from leadglass.core.principal import Right
 from leadglass.services.oversight import ALARM_DAYS
-from leadglass.web.pages.administration.said import services_of
 from leadglass.web.pages.page import Page, PageCall
 from leadglass.web.pages.rendering import page
 
@@ -18,7 +17,7 @@ FULL: Final = 0.9  # of the disk: somebody should look for room now
 
 async def overview(call: PageCall) -> Response:
     """GET /administration."""
-    services = services_of(call)
+    services = call.doorway.admin
     standing = await run_in_threadpool(services.oversight.standing, call.principal)
     alarms = await run_in_threadpool(services.oversight.alarms, call.principal)
     counts = await run_in_threadpool(services.maintenance.statistics, call.principal)
@@ -37,7 +36,7 @@ async def overview(call: PageCall) -> Response:
 
 async def jobs(call: PageCall) -> Response:
     """GET /administration/jobs."""
-    standing = await run_in_threadpool(services_of(call).oversight.standing, call.principal)
+    standing = await run_in_threadpool(call.doorway.admin.oversight.standing, call.principal)
     return page(call, "administration/jobs.html", {"standing": standing})
 
 

@@ -8,7 +8,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from leadglass.core.principal import Right
-from leadglass.web.pages.administration.said import services_of
 from leadglass.web.pages.page import Page, PageCall
 from leadglass.web.pages.rendering import page
 
@@ -17,8 +16,8 @@ SOON: Final = 14  # days: an override that ends is to be thought of
 
 async def safety(call: PageCall) -> Response:
     """GET /administration/safety."""
-    standing = await run_in_threadpool(services_of(call).oversight.standing, call.principal)
-    devices = await run_in_threadpool(services_of(call).devices.devices, call.principal)
+    standing = await run_in_threadpool(call.doorway.admin.oversight.standing, call.principal)
+    devices = await run_in_threadpool(call.doorway.admin.devices.devices, call.principal)
     bound = [(device, item) for device in devices for item in device.certificates]
     values = {"standing": standing, "bound": bound, "soon": SOON}
     return page(call, "administration/safety.html", values)

@@ -6,20 +6,11 @@ from typing import Final
 
 from starlette.responses import Response
 
-from leadglass.core.errors import ErrorCode, LeadglassError
-from leadglass.web.doorway import AdminServices
 from leadglass.web.pages.page import Form, PageCall
 from leadglass.web.pages.rendering import language_of, seen_other
 from leadglass.web.pages.words import catalogue, said
 
 _DONE: Final = "administration.done."
-
-
-def services_of(call: PageCall) -> AdminServices:
-    """The services behind these pages. UNAVAILABLE where a listener has none."""
-    if call.doorway.admin is None:
-        raise LeadglassError(ErrorCode.UNAVAILABLE, "Nothing can be administered at this listener.")
-    return call.doorway.admin
 
 
 def go_on(call: PageCall, path: str, word: str) -> Response:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from leadglass.core.principal import Right
 from leadglass.services.trash import RETENTION_DAYS
 from leadglass.web.pages.administration.chart import HEIGHT, WIDTH, bars
-from leadglass.web.pages.administration.said import go_on, said_of, services_of
+from leadglass.web.pages.administration.said import go_on, said_of
 from leadglass.web.pages.page import Page, PageCall
 from leadglass.web.pages.rendering import page
 from leadglass.web.pages.trying import UNPROCESSABLE, Wrong, tried
@@ -39,7 +39,7 @@ async def undelete(call: PageCall) -> Response:
 
 
 async def _shown(call: PageCall, wrong: str = "") -> Response:
-    services = services_of(call)
+    services = call.doorway.admin
     standing = await run_in_threadpool(services.oversight.standing, call.principal)
     holdings = await run_in_threadpool(services.oversight.holdings, call.principal, DAYS)
     trash = await run_in_threadpool(call.doorway.trash.entries, call.principal)

@@ -15,7 +15,7 @@ from leadglass.core.principal import Right
 from leadglass.core.reach import EVERYTHING, Reach
 from leadglass.core.tokens import ApiToken, Scope
 from leadglass.services.tokens import Wanted
-from leadglass.web.pages.administration.said import go_on, lines, said_of, services_of
+from leadglass.web.pages.administration.said import go_on, lines, said_of
 from leadglass.web.pages.page import Entry, Form, Page, PageCall
 from leadglass.web.pages.rendering import page
 from leadglass.web.pages.trying import UNPROCESSABLE, Wrong, tried
@@ -33,7 +33,7 @@ _NO_VALUES: Final[Mapping[str, object]] = {
 
 async def listed(call: PageCall) -> Response:
     """GET: every token, those that still let in first."""
-    tokens = await run_in_threadpool(services_of(call).tokens.tokens, call.principal)
+    tokens = await run_in_threadpool(call.doorway.admin.tokens.tokens, call.principal)
     now = time.time_ns()
     rows = sorted(((token, _state(token, now)) for token in tokens), key=lambda row: (row[1] != "valid", row[0].name))
     return page(call, "administration/tokens.html", {"rows": rows, "said": said_of(call)})
@@ -49,7 +49,7 @@ async def issue(call: PageCall) -> Response:
     form = call.form
     wanted = Wanted(form.text("name"), _scopes(form), _reach(form), _days(form))
     try:
-        issued = await tried(call, partial(services_of(call).tokens.issue, call.principal, wanted))
+        issued = await tried(call, partial(call.doorway.admin.tokens.issue, call.principal, wanted))
     except Wrong as wrong:
         return _form(call, {**{key: form.secret(key) for key in _FIELDS}, "scopes": form.texts("scope")}, str(wrong))
     return page(call, "administration/token_text.html", {"token": issued.token, "text": issued.text})
@@ -57,7 +57,7 @@ async def issue(call: PageCall) -> Response:
 
 async def revoke(call: PageCall) -> Response:
     """POST: it lets nobody in any more."""
-    await run_in_threadpool(services_of(call).tokens.revoke, call.principal, call.path("name"))
+    await run_in_threadpool(call.doorway.admin.tokens.revoke, call.principal, call.path("name"))
     return go_on(call, HERE, "token_revoked")
 
 

@@ -1,4 +1,4 @@
-"""Where shares are opened: the address of the listener that is for them."""
+"""Where another listener of the archive is, for the pages that lead there."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 
-@dataclass(frozen=True, slots=True)
-class SharesSite:
-    """The listener for shares, if there is one. `public` is its address where that cannot be told from the listener:
-    behind a proxy, or by another name."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbour:
+    """A listener beside the one that is asked, if there is one. `public` is its address where that cannot be told from
+    the listener: behind a proxy, or by another name."""
 
     listens: bool = False
     tls: bool = True
@@ -17,7 +17,7 @@ class SharesSite:
     public: str = ""
 
     def origin(self, asked: str) -> str:
-        """The origin of shares for who asks the pages at the origin `asked`; "" if there is none."""
+        """Its origin for who asks at the origin `asked`; "" if there is none."""
         if not self.listens or self.public:
             return self.public
         host = urlsplit(asked).hostname or ""
